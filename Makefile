@@ -1,0 +1,45 @@
+# Everything a developer or a curious visitor needs. Only python3 (3.11 or newer) with venv, and make, must be there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+SOURCES := daemon tests
+
+.PHONY: demo test check setup format lock coverage clean
+
+demo: setup  ## Answer a phone call end to end, on this machine, with no key and no network
+	@$(BIN)/callwarden demo
+
+test: setup  ## Run the tests
+	@$(BIN)/pytest -q
+
+check: setup  ## Format, lint, types, architecture
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/ruff check $(SOURCES)
+	@find $(SOURCES) -name '*.py' -print0 | xargs -0 $(BIN)/flake8 --isolated --select=ASYNC --enable-optional=ASYNC102,ASYNC103,ASYNC104,ASYNC113,ASYNC120,ASYNC128,ASYNC910x,ASYNC911x
+	@$(BIN)/mypy
+
+coverage: setup  ## Run the tests and fail under 95 % of lines and branches of daemon/
+	@$(BIN)/coverage erase && $(BIN)/coverage run -m pytest -q && $(BIN)/coverage combine -q && $(BIN)/coverage report
+
+setup: $(STAMP)  ## Build .venv from the hash-locked requirements
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@echo "Setting up $(VENV): hash-locked packages, once ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Callwarden needs Python 3.11 or newer; try: make PYTHON=python3.12")'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+	@echo "Ready: $(BIN)/callwarden"
+
+format: setup  ## Rewrite the sources in the house format
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --fix --quiet $(SOURCES)
+
+lock:  ## Renew requirements/ from pyproject.toml (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml -o requirements/runtime.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml --group dev -o requirements/dev.txt
+
+clean:  ## Remove what the other targets made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

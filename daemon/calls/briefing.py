@@ -1,0 +1,77 @@
+"""From the configured agent to the one a conversation understands. Imports config and core; plain functions."""
+
+from daemon import config
+from daemon.core.agent import Agent, FixedGreeting, GeneratedGreeting, Greeting, KeypadRules
+from daemon.core.frames import (
+    Audio,
+    AudioInput,
+    AudioOutput,
+    FunctionTool,
+    Reasoning,
+    Resumption,
+    SessionSettings,
+    Transcription,
+    TurnDetection,
+)
+from daemon.core.goodbye import HANG_UP
+
+_BUILT_IN: dict[str, FunctionTool] = {HANG_UP.name: HANG_UP}
+
+
+def brief(name: str, agent: config.Agent) -> Agent:
+    """Make the record a call keeps from its first moment to its last."""
+    return Agent(
+        name=name,
+        session=_session(agent),
+        greeting=_greeting(agent),
+        keypad=KeypadRules(
+            idle_timeout=agent.keypad.idle_timeout,
+            terminator=agent.keypad.terminator,
+            max_digits=agent.keypad.max_digits,
+            sensitive=agent.keypad.sensitive,
+        ),
+        max_duration=agent.max_duration,
+        goodbye_timeout=agent.goodbye_timeout,
+        goodbye_margin=agent.goodbye_margin,
+    )
+
+
+def _greeting(agent: config.Agent) -> Greeting | None:
+    if agent.greeting:
+        return FixedGreeting(agent.greeting, interruptible=agent.greeting_interruptible)
+    return GeneratedGreeting(agent.greeting_prompt) if agent.greeting_prompt else None
+
+
+def _session(agent: config.Agent) -> SessionSettings:
+    turns = agent.turn_detection
+    return SessionSettings(
+        instructions=agent.instructions,
+        voice=agent.voice,
+        turn_detection=TurnDetection(
+            type="server_vad",
+            threshold=turns.threshold,
+            silence_duration_ms=_milliseconds(turns.silence_duration),
+            prefix_padding_ms=_milliseconds(turns.prefix_padding),
+            idle_timeout_ms=_milliseconds(turns.idle_timeout),
+        ),
+        reasoning=Reasoning(effort=agent.reasoning) if agent.reasoning else None,
+        resumption=Resumption(enabled=True) if agent.resumption else None,
+        audio=_audio(agent),
+        replace=agent.replace or None,
+        tools=tuple(_BUILT_IN[tool] for tool in agent.tools),
+    )
+
+
+def _audio(agent: config.Agent) -> Audio | None:
+    transcription = Transcription(
+        model="grok-transcribe" if agent.live_transcript else None,
+        language_hint=agent.language or None,
+        keyterms=agent.keyterms,
+    )
+    heard = AudioInput(transcription=transcription) if transcription != Transcription() else None
+    spoken = AudioOutput(speed=agent.speed) if agent.speed != 1.0 else None
+    return Audio(input=heard, output=spoken) if heard or spoken else None
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)

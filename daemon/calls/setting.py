@@ -1,0 +1,26 @@
+"""What every call in this process has around it.
+
+Made once by the app; imports config, ledger, observe, platforms.
+"""
+
+import random
+from dataclasses import dataclass, field
+
+from daemon.config import Config
+from daemon.ledger.base import Ledger
+from daemon.observe.clock import WallClock
+from daemon.observe.feed import Feed
+from daemon.platforms.base import Platform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """The surroundings of a call."""
+
+    config: Config
+    platform: Platform
+    ledger: Ledger
+    feed: Feed
+    wall: WallClock
+    rng: random.Random = field(default_factory=random.Random)
+    """For jitter only."""

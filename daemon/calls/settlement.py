@@ -1,0 +1,41 @@
+"""Paying a call's debt: however its scope was left, the caller's leg is down, or we say loudly that it may not be.
+
+Used by `call.py` in its clean-up, so it works under a shield, and the shield is timed. Imports platforms.base, core
+and errors; knows nothing of calls' insides.
+"""
+
+import structlog
+import trio
+
+from daemon.core.receipts import Outcome
+from daemon.errors import PlatformError
+from daemon.platforms.base import HangUpOutcome, LineEnd, Platform
+
+
+async def pay(platform: Platform, call_id: str, *, limit: float) -> Outcome:
+    """Hang up, even when cancelled, within `limit` seconds."""
+    why = f"no answer within {limit:g} s"
+    with trio.move_on_after(limit, shield=True):
+        try:
+            outcome = await platform.hang_up(call_id)
+        except PlatformError as error:
+            why = str(error)
+        else:
+            return "hung_up" if outcome is HangUpOutcome.HUNG_UP else "caller_left"
+    structlog.get_logger().error("hang_up_failed", why=why, fix="the caller may still be connected; see the platform")
+    return "lost"
+
+
+def causes(end: LineEnd | None, error: BaseException | None) -> tuple[str, ...]:
+    """Why a call ended that nobody decided to end: an error on its way out, or what became of its line."""
+    if error is not None:
+        if isinstance(error, trio.Cancelled):
+            return ("the daemon stops",)
+        return (f"error in Callwarden: {_innermost(error)}",)
+    return (end.why,) if end else ("unknown",)
+
+
+def _innermost(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return type(error).__name__

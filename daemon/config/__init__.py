@@ -1,0 +1,34 @@
+"""The configuration room: `config.toml` in, frozen records out.
+
+Its rules: an unknown key is an error; every problem is found in one go and says where it is; secrets are
+referred to in the file and never written in it; what is loaded never changes. `records.py` and `agents.py` say
+what there is, `kinds.py` how values are written, `load.py` how it all comes together.
+
+May import errors, core, observe, the standard library, msgspec and phonenumbers. Must never import a room above
+it, open a socket, or put the text of a secret into a message.
+"""
+
+from daemon.config.agents import Agent, Keypad, TurnDetection
+from daemon.config.load import load
+from daemon.config.records import Config, Drain, Limits, Log, Number, Platforms, Server, XaiPlatform
+from daemon.config.secrets import Secret
+from daemon.config.units import format_duration, parse_duration, parse_size
+
+__all__ = [
+    "Agent",
+    "Config",
+    "Drain",
+    "Keypad",
+    "Limits",
+    "Log",
+    "Number",
+    "Platforms",
+    "Secret",
+    "Server",
+    "TurnDetection",
+    "XaiPlatform",
+    "format_duration",
+    "load",
+    "parse_duration",
+    "parse_size",
+]

@@ -1,0 +1,90 @@
+"""An agent as a record: who answers, how it sounds, when it listens, and what it may do.
+
+Owned by the configuration room and read by all; imports msgspec and this room's kinds. Must never hold behaviour.
+Ranges are the platform's own, so that a wrong value is found at start and not in the middle of a call.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from daemon.config.checks import distinct
+from daemon.config.kinds import (
+    Check,
+    Duration,
+    KeyTerm,
+    Language,
+    Terminator,
+    Timeout,
+    ToolName,
+    TurnDuration,
+)
+
+
+class TurnDetection(Struct, frozen=True, kw_only=True):
+    """`[agents.NAME.turn_detection]`: how the platform tells that the caller is done; None is its own default."""
+
+    threshold: Annotated[float, Meta(ge=0.1, le=0.9)] | None = None
+    """How sure the platform must be that it hears speech, 0.1 to 0.9; higher for noisy lines."""
+    silence_duration: TurnDuration | None = None
+    """Seconds of silence that end the caller's turn."""
+    prefix_padding: TurnDuration | None = None
+    """Seconds of sound from before the speech began that are kept with it."""
+    idle_timeout: Duration | None = None
+    """Seconds without speech after which the platform asks whether the caller is still there."""
+
+
+class Keypad(Struct, frozen=True, kw_only=True):
+    """`[agents.NAME.keypad]`: how pressed keys are gathered before the agent is told of them."""
+
+    idle_timeout: Timeout = 2.5
+    """Seconds without another key after which an entry is complete."""
+    terminator: Terminator = "#"
+    """Key that completes an entry at once, one of 0-9, * and #; empty for none."""
+    max_digits: Annotated[int, Meta(ge=1, le=128)] = 32
+    """Keys after which an entry is complete."""
+    sensitive: bool = False
+    """Whether entries are kept out of logs and records."""
+
+
+class Agent(Struct, frozen=True, kw_only=True):
+    """`[agents.NAME]`: one named way to answer."""
+
+    instructions: str = ""
+    """What the agent is told to be and do. Once loaded this is always the text, also if it came from a file."""
+    instructions_file: str = ""
+    """File with the instructions, relative to the configuration file, in place of `instructions`."""
+    voice: Annotated[str, Meta(min_length=1)] = "eve"
+    """Voice of the platform, or the id of a custom one."""
+    greeting: str = ""
+    """Fixed first words; empty for none."""
+    greeting_prompt: str = ""
+    """What the agent should say first, in its own words, in place of `greeting`; empty for nothing."""
+    greeting_interruptible: bool = True
+    """Whether the caller may cut the greeting short by speaking."""
+    reasoning: Literal["", "high", "none"] = ""
+    """How hard the model thinks before it speaks; empty for the platform's own choice."""
+    language: Language = ""
+    """Language the caller is likely to speak, as a BCP 47 tag such as `en` or `es-MX`; empty for any."""
+    keyterms: Annotated[tuple[KeyTerm, ...], Meta(max_length=100)] = ()
+    """Names and terms to listen for, at most 100 of at most 50 characters."""
+    live_transcript: bool = True
+    """Whether the caller's words are transcribed as they are spoken, not only after each turn."""
+    speed: Annotated[float, Meta(ge=0.7, le=1.5)] = 1.0
+    """Speed of speech, 0.7 to 1.5; 1.0 is normal."""
+    replace: dict[str, str] = field(default_factory=dict)
+    """How written phrases are to be spoken."""
+    resumption: bool = False
+    """Whether the platform keeps a broken connection's conversation, to be taken up again."""
+    tools: Annotated[tuple[ToolName, ...], Check(distinct)] = ("hang_up",)
+    """Names of the tools the agent may use."""
+    max_duration: Timeout = 1800.0
+    """Seconds after which the call is brought to an end."""
+    goodbye_timeout: Timeout = 10.0
+    """Seconds to wait for last words to be spoken before hanging up."""
+    goodbye_margin: Duration = 0.5
+    """Seconds added to the length of the last words, for sound that is still on its way."""
+    turn_detection: TurnDetection = field(default_factory=TurnDetection)
+    """When the caller's turn is over."""
+    keypad: Keypad = field(default_factory=Keypad)
+    """How keys are gathered."""

@@ -1,0 +1,72 @@
+"""Rules between keys: what is right on its own and wrong next to something else.
+
+They look at the document as it was written and not at records, so that they still speak when some other key is
+wrong. What has the wrong type they pass over; the decoder reports it. Owned by `load.py`; imports the standard
+library and this room's checks and report.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from daemon.config.checks import suggest
+from daemon.config.report import Report
+
+
+def check_agreement(document: dict[str, Any], report: Report) -> None:
+    """Report every contradiction and every gap between the tables of a document."""
+    _check_presence(document, report)
+    _check_routes(document, report)
+    _check_signatures(document, report)
+    for name, agent in tables(document, "agents"):
+        _check_agent(name, agent, report)
+
+
+def tables(document: dict[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Go through the tables within one table, leaving out what is none."""
+    outer = document.get(name)
+    if isinstance(outer, dict):
+        yield from ((key, inner) for key, inner in outer.items() if isinstance(inner, dict))
+
+
+def _check_presence(document: dict[str, Any], report: Report) -> None:
+    if document.get("numbers", {}) == {}:
+        what = 'at least one number is needed; add [numbers."+18005550199"] with agent = "NAME"'
+        report.add(("numbers",), what, table=True)
+    if document.get("agents", {}) == {}:
+        what = 'at least one agent is needed; add [agents.NAME] with instructions = "..."'
+        report.add(("agents",), what, table=True)
+
+
+def _check_routes(document: dict[str, Any], report: Report) -> None:
+    agents = document.get("agents")
+    if not isinstance(agents, dict) or not agents:
+        return
+    for number, route in tables(document, "numbers"):
+        agent = route.get("agent")
+        if isinstance(agent, str) and agent not in agents:
+            hint = suggest(agent, tuple(agents)) or f"; there is: {', '.join(agents)}"
+            report.add(("numbers", number, "agent"), f'there is no agent "{agent}"{hint}')
+
+
+def _check_signatures(document: dict[str, Any], report: Report) -> None:
+    platform = dict(tables(document, "platform")).get("xai", {})
+    if platform.get("webhook_secrets", []) != []:
+        return
+    bare = [number for number, route in tables(document, "numbers") if not route.get("webhook_secrets")]
+    if bare:
+        line = 'webhook_secrets = ["${credential:xai-webhook-secret}"]'
+        what = f"missing, and {', '.join(bare)} has none of its own; add {line}"
+        report.add(("platform", "xai", "webhook_secrets"), what)
+
+
+def _check_agent(name: str, agent: dict[str, Any], report: Report) -> None:
+    path = ("agents", name)
+    inline, file = agent.get("instructions", ""), agent.get("instructions_file", "")
+    if inline != "" and file != "":
+        report.add((*path, "instructions_file"), "give either instructions or instructions_file, not both")
+    elif inline == "" and file == "":
+        report.add((*path, "instructions"), "missing; give instructions or instructions_file")
+    elif isinstance(inline, str) and inline and not inline.strip():
+        report.add((*path, "instructions"), "there is nothing but white space in it")
+    if agent.get("greeting") and agent.get("greeting_prompt"):
+        report.add((*path, "greeting_prompt"), "give either greeting or greeting_prompt, not both")

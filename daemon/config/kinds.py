@@ -1,0 +1,87 @@
+"""Kinds of values: the annotated types that records are made of, and the marks on them that the decoder reads.
+
+To mypy and to every user of a record a `Duration` is a plain float and a `Size` a plain int; the mark only tells
+the decoder how the file writes them. Owned by the configuration room; imports msgspec and this room's units,
+checks and secrets. Must never decode anything itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from daemon.config import checks
+from daemon.config.secrets import Secret, check_api_key, check_webhook_secret
+from daemon.config.units import (
+    EXPECTED_DURATION,
+    EXPECTED_SIZE,
+    format_duration,
+    format_size,
+    parse_duration,
+    parse_size,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """Marks a number that the file writes as text with a unit."""
+
+    name: str
+    """What it is called in a message about its range, such as `a duration`."""
+    expected: str
+    """What it is called in a message about its form, with examples."""
+    accepts: tuple[type, ...]
+    """TOML types it may be written in."""
+    parse: Callable[[Any], float]
+    """Reads what is written; raises ValueError with the expected form."""
+    show: Callable[[Any], str]
+    """Writes a number the way the file does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Marks a value with a rule beyond type and range."""
+
+    rule: Callable[[Any], Any]
+    """Returns the value, or raises ValueError with what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Marks a required key with the line to add when it is missing."""
+
+    line: str
+    """The line, as it would stand in the file."""
+
+
+_DURATION = Notation("a duration", EXPECTED_DURATION, (str,), parse_duration, format_duration)
+_SIZE = Notation("a size", EXPECTED_SIZE, (str, int), parse_size, format_size)
+
+Duration = Annotated[float, _DURATION]
+"""Seconds, zero or more."""
+Timeout = Annotated[float, _DURATION, Meta(gt=0)]
+"""Seconds, more than zero: a time limit of nothing would never let anything succeed."""
+TurnDuration = Annotated[float, _DURATION, Meta(le=10)]
+"""Seconds, as far as the platform's turn detection takes them."""
+Size = Annotated[int, _SIZE, Meta(ge=1)]
+"""Bytes, one or more."""
+Count = Annotated[int, Meta(ge=1)]
+"""A number of things, one or more."""
+
+Bind = Annotated[str, Check(checks.bind_address)]
+WebhookPath = Annotated[str, Check(checks.webhook_path)]
+PublicUrl = Annotated[str, Check(checks.public_url)]
+HttpUrl = Annotated[str, Check(checks.url("https", "http"))]
+WebSocketUrl = Annotated[str, Check(checks.url("wss", "ws"))]
+PhoneNumber = Annotated[str, Check(checks.phone_number)]
+CloseCode = Annotated[int, Meta(ge=1000, le=4999)]
+
+AgentName = Annotated[str, Check(checks.agent_name)]
+ToolName = Annotated[str, Check(checks.tool_name)]
+Language = Annotated[str, Check(checks.language)]
+Terminator = Annotated[str, Check(checks.terminator)]
+KeyTerm = Annotated[str, Meta(min_length=1, max_length=50)]
+
+ApiKey = Annotated[Secret, Check(check_api_key)]
+WebhookSecret = Annotated[Secret, Check(check_webhook_secret)]

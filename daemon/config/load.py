@@ -1,0 +1,88 @@
+"""Reads the configuration: from a file and overrides to records, or to the list of everything that is wrong.
+
+Owned by whoever starts or reloads the daemon; imports errors and this room's modules. Must never return a
+configuration with a known problem in it, nor one that reads differently from another working directory.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from daemon.config.agreement import check_agreement, tables
+from daemon.config.decode import Decoder
+from daemon.config.overrides import apply_overrides
+from daemon.config.records import Config
+from daemon.config.report import Report
+from daemon.errors import ConfigError, Problem
+
+
+def load(path: Path, overrides: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Config:
+    """Load the file at `path`, with `dotted.key=value` overrides laid over it and secrets fetched.
+
+    `env` is the environment in which secrets are looked up, by default that of the process. Reads files, so a
+    running daemon calls it in a worker thread.
+
+    Raises:
+        ConfigError: With every problem that was found, each with the table and key or the `--set` it is in.
+    """
+    document = _read(path)
+    report = Report(path.name)
+    apply_overrides(document, overrides, report)
+    check_agreement(document, report)
+    _locate_authorities(document, path.parent, report)
+    _fetch_instructions(document, path.parent, report)
+    config = Decoder(report, os.environ if env is None else env).table(Config, document)
+    if config is None or report.problems:
+        raise ConfigError(*report.problems)
+    return config
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(Problem(str(path), "there is no such file")) from None
+    except OSError as error:
+        raise ConfigError(Problem(str(path), f"cannot be read: {error.strerror}")) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(Problem(path.name, f"not valid TOML: {error}")) from error
+    except UnicodeDecodeError as error:
+        # Without the cause: it carries the whole file.
+        what = f"not UTF-8 text (line {error.object[: error.start].count(10) + 1})"
+        raise ConfigError(Problem(path.name, what)) from None
+
+
+def _locate_authorities(document: dict[str, Any], folder: Path, report: Report) -> None:
+    """Make each `ca_file` a full path, and see now that it can be read: TLS says little about it later."""
+    for name, platform in tables(document, "platform"):
+        file = platform.get("ca_file")
+        if isinstance(file, str) and file:
+            location = (folder / file).absolute()
+            platform["ca_file"] = str(location)
+            try:
+                location.read_bytes()
+            except OSError as error:
+                report.add(("platform", name, "ca_file"), f"cannot read {location}: {error.strerror}")
+            except ValueError:
+                report.add(("platform", name, "ca_file"), "expected the path of a file")
+
+
+def _fetch_instructions(document: dict[str, Any], folder: Path, report: Report) -> None:
+    """Put the text of each `instructions_file` in the place of the missing `instructions`."""
+    for name, agent in tables(document, "agents"):
+        file = agent.get("instructions_file")
+        if not isinstance(file, str) or not file or agent.get("instructions", "") != "":
+            continue
+        key = ("agents", name, "instructions_file")
+        try:
+            text = (folder / file).read_text(encoding="utf-8")
+        except OSError as error:
+            report.add(key, f"cannot read {folder / file}: {error.strerror}")
+        except ValueError:
+            report.add(key, f"{folder / file} is not UTF-8 text")
+        else:
+            agent["instructions"] = text
+            if not text.strip():
+                report.add(key, f"{folder / file} is empty")

@@ -1,0 +1,155 @@
+"""The configuration as records: one per table of the file, frozen, every key with its meaning, unit and default.
+
+To add a table, add a record and a field that holds it; the decoder learns of it from here. Owned by the
+configuration room and read by all; imports msgspec and this room's kinds. Must never hold behaviour, and must never
+change once a call has started with it.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from daemon.config.agents import Agent
+from daemon.config.checks import distinct
+from daemon.config.kinds import (
+    AgentName,
+    ApiKey,
+    Bind,
+    Check,
+    CloseCode,
+    Count,
+    Duration,
+    Example,
+    HttpUrl,
+    PhoneNumber,
+    PublicUrl,
+    Size,
+    Timeout,
+    WebhookPath,
+    WebhookSecret,
+    WebSocketUrl,
+)
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    """`[server]`: the public door, at which the platform announces calls."""
+
+    bind: Annotated[tuple[Bind, ...], Meta(min_length=1), Check(distinct)] = ("127.0.0.1:8080",)
+    """Addresses to listen on: `host:port`, `[ipv6]:port`, `unix:/path` or `fd://3`. Port 0 picks a free one."""
+    webhook_path: WebhookPath = "/xai/sip-webhook"
+    """Path at which deliveries arrive."""
+    public_url: PublicUrl = ""
+    """The https URL under which the outside world reaches this server; empty when not stated."""
+    max_body: Size = 64 * 1024
+    """Bytes of a request's body beyond which it is refused."""
+    max_event_age: Timeout = 30.0
+    """Seconds after which an announced caller is taken to have hung up."""
+    clock_tolerance: Timeout = 300.0
+    """Seconds by which a delivery's signed timestamp may differ from our clock, either way."""
+    max_connections: Count = 1000
+    """Connections open at the same time; further ones are turned away."""
+    header_timeout: Timeout = 10.0
+    """Seconds in which a connection must have sent the head of a request."""
+    request_timeout: Timeout = 30.0
+    """Seconds in which a whole request must have been read and answered."""
+    keep_alive: Timeout = 15.0
+    """Seconds an idle connection is kept for another request."""
+    send_timeout: Timeout = 10.0
+    """Seconds a peer may take to accept what is sent to it."""
+
+
+class XaiPlatform(Struct, frozen=True, kw_only=True):
+    """`[platform.xai]`: the account and the manners of the voice platform."""
+
+    api_key: Annotated[ApiKey, Example('api_key = "${env:XAI_API_KEY}"')]
+    """Key sent with every request and call. Required."""
+    base_url: HttpUrl = "https://api.x.ai"
+    """Where REST requests go; no trailing slash."""
+    websocket_url: WebSocketUrl = "wss://api.x.ai/v1/realtime"
+    """Where calls are joined."""
+    webhook_secrets: Annotated[tuple[WebhookSecret, ...], Check(distinct)] = ()
+    """Secrets that sign deliveries for numbers with none of their own; several while one is being replaced."""
+    ca_file: str = ""
+    """PEM file of authorities to trust instead of the system's; a full path once loaded. Empty for those."""
+    connect_timeout: Timeout = 5.0
+    """Seconds to open a connection, for a request or a call."""
+    ready_timeout: Timeout = 10.0
+    """Seconds from joining a call to the platform's first event on it."""
+    close_timeout: Timeout = 2.0
+    """Seconds to wait for the platform's half of a closing handshake."""
+    ping_interval: Timeout = 20.0
+    """Seconds between pings on a call's WebSocket."""
+    ping_timeout: Timeout = 10.0
+    """Seconds to wait for the answer to a ping before the connection is given up."""
+    hang_up_timeout: Timeout = 5.0
+    """Seconds for one request to hang up."""
+    refer_timeout: Timeout = 90.0
+    """Seconds for one request to transfer a call; it is answered only once the other side has rung."""
+    join_budget: Timeout = 8.0
+    """Seconds for all attempts together to join one call."""
+    end_close_codes: tuple[CloseCode, ...] = (1000, 1001)
+    """WebSocket close codes that mean the call is over; any other is a broken connection."""
+    max_message: Size = 4 * 1024 * 1024
+    """Bytes of one WebSocket message beyond which the connection is given up."""
+
+
+class Platforms(Struct, frozen=True, kw_only=True):
+    """`[platform]`: one table per platform."""
+
+    xai: XaiPlatform
+    """The xAI voice platform."""
+
+
+class Number(Struct, frozen=True, kw_only=True):
+    """`[numbers."+1..."]`: what happens to calls to one number."""
+
+    agent: Annotated[str, Example('agent = "NAME", a name from [agents]')]
+    """Name of the agent that answers. Required."""
+    webhook_secrets: Annotated[tuple[WebhookSecret, ...], Check(distinct)] = ()
+    """Secrets that sign deliveries for this number; empty for the platform's."""
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """`[limits]`: how much at once."""
+
+    max_calls: Count = 20
+    """Calls in progress at the same time; further ones are refused."""
+
+
+class Drain(Struct, frozen=True, kw_only=True):
+    """`[drain]`: how to stop."""
+
+    deadline: Duration = 3600.0
+    """Seconds that calls in progress get to end by themselves before they are ended."""
+    lame_duck: Duration = 2.0
+    """Seconds between turning unready and refusing calls, for the balancer to notice."""
+
+
+class Log(Struct, frozen=True, kw_only=True):
+    """`[log]`: what is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least important kind of entry that is written."""
+    format: Literal["auto", "json", "console"] = "auto"
+    """One JSON object per line, or text for people; `auto` is text on a terminal and JSON elsewhere."""
+    transcripts: bool = False
+    """Whether what callers and agents say is logged too."""
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """The whole file."""
+
+    server: Server = field(default_factory=Server)
+    """The public door."""
+    platform: Platforms
+    """The voice platforms."""
+    numbers: dict[PhoneNumber, Number]
+    """What happens to calls, by called number in E.164 form. At least one."""
+    agents: dict[AgentName, Agent]
+    """Who answers, by name. At least one."""
+    limits: Limits = field(default_factory=Limits)
+    """How much at once."""
+    drain: Drain = field(default_factory=Drain)
+    """How to stop."""
+    log: Log = field(default_factory=Log)
+    """What is logged."""

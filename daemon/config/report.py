@@ -1,0 +1,49 @@
+"""Everything that is wrong with one configuration, and where: the list that a load ends with.
+
+Owned by `load.py` for the time of one load; imports errors. Must never raise a problem the moment it is found: an
+operator wants to mend a file once.
+"""
+
+import json
+import re
+from typing import Final, TypeAlias
+
+from daemon.errors import Problem
+
+KeyPath: TypeAlias = tuple[str, ...]
+"""Keys from the top of the file down."""
+
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def dotted(path: KeyPath) -> str:
+    """Write a path as TOML does, with quotes around keys that need them."""
+    return ".".join(key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False) for key in path)
+
+
+class Report:
+    """Collects problems, and names for each the file or the `--set` that caused it."""
+
+    def __init__(self, file: str) -> None:
+        self.problems: list[Problem] = []
+        self._file = file
+        self._overridden: set[KeyPath] = set()
+
+    def blame_override(self, path: KeyPath) -> None:
+        """Remember that everything at and under `path` was put there by a `--set`."""
+        self._overridden.add(path)
+
+    def add(self, path: KeyPath, what: str, *, table: bool = False) -> None:
+        """Add what is wrong with the key, or with the whole table, at `path`."""
+        self.problems.append(Problem(self._where(path, table=table), what))
+
+    def add_override(self, what: str) -> None:
+        """Add what is wrong with a `--set` that could not be read."""
+        self.problems.append(Problem("--set", what))
+
+    def _where(self, path: KeyPath, *, table: bool) -> str:
+        if any(path[:depth] in self._overridden for depth in range(1, len(path) + 1)):
+            return f"--set {dotted(path)}"
+        owner, key = (path, ()) if table else (path[:-1], path[-1:])
+        parts = (f"[{dotted(owner)}]" if owner else "", dotted(key))
+        return " ".join((f"{self._file}:", *filter(None, parts)))

@@ -1,0 +1,70 @@
+"""Hanging up politely: from the model's wish to end the call to the moment the goodbye has been heard.
+
+The wish comes as a use of the built-in tool `hang_up`. If the same turn already said something, that was the
+goodbye; if not, the model is told to say one. The caller may speak into it, and then the call goes on. Pure; owned
+by the conversation.
+"""
+
+from dataclasses import dataclass
+from math import inf
+
+import msgspec
+
+from daemon.core.events import FunctionCalled
+from daemon.core.frames import FunctionCallOutput, FunctionTool, ItemCreate
+
+HANG_UP = FunctionTool(
+    name="hang_up",
+    description="End the phone call. Use it when the caller has said goodbye or needs nothing more. "
+    "Say goodbye in the same turn.",
+    parameters={
+        "type": "object",
+        "properties": {"reason": {"type": "string", "description": "Why the call is over, in a few words."}},
+        "required": ["reason"],
+    },
+)
+
+_LONGEST_REASON = 200
+
+
+class _Wish(msgspec.Struct):
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Goodbye:
+    """A call that is about to be ended by the model's wish."""
+
+    wish: FunctionCalled
+    reason: str
+    latest: float
+    """When the call is ended even if the goodbye was never made or never heard."""
+    heard_at: float = inf
+    """When the caller has heard it; infinite until it is made."""
+    answered: bool = False
+    """Whether the model got an answer to its wish."""
+
+    @property
+    def made(self) -> bool:
+        """Whether the goodbye was made in full."""
+        return self.heard_at < inf
+
+    @property
+    def deadline(self) -> float:
+        """When the call is to be ended, as far as is known now."""
+        return min(self.heard_at, self.latest)
+
+
+def wish_to_hang_up(wish: FunctionCalled) -> str:
+    """The reason the model gave, cut to a sensible length; it is free to give none, or nonsense."""
+    try:
+        reason = msgspec.json.decode(wish.arguments or "{}", type=_Wish).reason
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        reason = ""
+    return " ".join(reason.split())[:_LONGEST_REASON]
+
+
+def answer(call: FunctionCalled, **content: object) -> ItemCreate:
+    """The output of a tool call, as a frame."""
+    output = msgspec.json.encode(content).decode()
+    return ItemCreate(item=FunctionCallOutput(call_id=call.call_id or "", output=output))

@@ -1,0 +1,144 @@
+"""Entries: what is remembered of a call while it happens, in the order in which it happened.
+
+The core emits them as commands, the shell adds its own; whoever watches (log, live view, later the ledger) gets the
+same records. Entries hold people's words and digits, so where they go is the watcher's responsibility; an entry
+made under `sensitive` holds no digits at all. Imports msgspec and core only.
+"""
+
+import msgspec
+
+from daemon.core.keypad import Trigger
+from daemon.core.receipts import Receipt
+from daemon.core.transcript import Speaker
+
+
+class _Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=lambda name: name):
+    """Base of the entries; the tag is the class's own name."""
+
+
+class WebhookVerified(_Entry, frozen=True, kw_only=True):
+    """A signed delivery announced the call."""
+
+    webhook_id: str
+    called: str | None
+    caller: str | None
+
+
+class Claimed(_Entry, frozen=True, kw_only=True):
+    """The call is ours and nobody else's."""
+
+    agent: str
+
+
+class Joined(_Entry, frozen=True, kw_only=True):
+    """The socket to the call is open."""
+
+    seconds: float
+    """Since the webhook."""
+
+
+class SessionSent(_Entry, frozen=True, kw_only=True):
+    """`session.update` is on the wire: from here on the platform can speak for us."""
+
+    seconds: float
+    """Since the webhook: the pickup latency."""
+
+
+class SessionConfigured(_Entry, frozen=True, kw_only=True):
+    """The platform confirmed the configuration."""
+
+    model: str | None
+    voice: str | None
+
+
+class Greeted(_Entry, frozen=True, kw_only=True):
+    """The greeting was asked for."""
+
+    generated: bool
+
+
+class Said(_Entry, frozen=True, kw_only=True):
+    """A turn's words, as far as they are known; a later entry for the same item replaces an earlier one."""
+
+    item_id: str
+    speaker: Speaker
+    text: str
+    final: bool
+
+
+class KeyPressed(_Entry, frozen=True, kw_only=True):
+    """One key, for the audit trail; `digit` is None where digits are sensitive."""
+
+    digit: str | None
+
+
+class DigitsCollected(_Entry, frozen=True, kw_only=True):
+    """One entry on the keypad, complete; `digits` is None where digits are sensitive."""
+
+    digits: str | None
+    count: int
+    trigger: Trigger
+
+
+class HangUpAsked(_Entry, frozen=True, kw_only=True):
+    """The model wants the call to end."""
+
+    reason: str
+
+
+class GoodbyeInterrupted(_Entry, frozen=True, kw_only=True):
+    """The caller spoke into the goodbye, so the call goes on."""
+
+
+class GoodbyeSaid(_Entry, frozen=True, kw_only=True):
+    """The goodbye was heard to its end, as far as can be known."""
+
+
+class ToolRefused(_Entry, frozen=True, kw_only=True):
+    """The model asked for a tool that this agent does not have."""
+
+    name: str
+
+
+class PlatformComplained(_Entry, frozen=True, kw_only=True):
+    """The platform reported an error that does not end the call."""
+
+    type: str | None
+    code: str | None
+    message: str | None
+
+
+class Ended(_Entry, frozen=True, kw_only=True):
+    """The call is over."""
+
+    receipt: Receipt
+    events: dict[str, int]
+    """How many events of each type came, audio included."""
+
+
+Entry = (
+    WebhookVerified
+    | Claimed
+    | Joined
+    | SessionSent
+    | SessionConfigured
+    | Greeted
+    | Said
+    | KeyPressed
+    | DigitsCollected
+    | HangUpAsked
+    | GoodbyeInterrupted
+    | GoodbyeSaid
+    | ToolRefused
+    | PlatformComplained
+    | Ended
+)
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry with its place and time."""
+
+    at: float
+    """Unix seconds."""
+    call_id: str
+    entry: Entry

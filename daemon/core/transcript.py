@@ -1,0 +1,56 @@
+"""What was said, turn by turn: kept by item id, because words come in pieces, twice, and corrected.
+
+The platform's transcripts of the caller are whole texts that replace one another; those of the agent are
+fragments that add up, and a whole text that may be missing. Pure; owned by the conversation; imports nothing of
+Callwarden.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Speaker = Literal["caller", "agent"]
+
+
+@dataclass(slots=True)
+class Turn:
+    """One item's words so far."""
+
+    item_id: str
+    speaker: Speaker
+    text: str = ""
+    final: bool = False
+
+
+class Transcript:
+    """The turns of one call, in the order in which they began."""
+
+    def __init__(self) -> None:
+        self._turns: dict[str, Turn] = {}
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """All turns that have words."""
+        return tuple(turn for turn in self._turns.values() if turn.text)
+
+    def replace(self, item_id: str, speaker: Speaker, text: str, *, final: bool) -> Turn | None:
+        """Set a turn's words; gives the turn if that changed anything."""
+        turn = self._turn(item_id, speaker)
+        if (turn.text, turn.final) == (text, final or turn.final):
+            return None
+        turn.text, turn.final = text, final or turn.final
+        return turn
+
+    def append(self, item_id: str, speaker: Speaker, fragment: str) -> Turn | None:
+        """Add to a turn's words; a turn that is final stays as it is."""
+        turn = self._turn(item_id, speaker)
+        if turn.final or not fragment:
+            return None
+        turn.text += fragment
+        return turn
+
+    def finish(self, item_id: str, speaker: Speaker, text: str | None) -> Turn | None:
+        """Close a turn with its whole text, or with the fragments if there is none."""
+        return self.replace(item_id, speaker, text or self._turn(item_id, speaker).text, final=True)
+
+    def _turn(self, item_id: str, speaker: Speaker) -> Turn:
+        return self._turns.setdefault(item_id, Turn(item_id, speaker))

@@ -1,0 +1,114 @@
+"""Every error Callwarden raises on purpose: one tree, two branches.
+
+Whose fault decides what happens: ours is an alarm, theirs is a log line.
+
+    CallwardenError
+    ├── OurFault
+    │   ├── ConfigError           the operator's file or secrets; exit 78
+    │   ├── StartError            something the daemon stands on is missing: an address, a library; exit 69
+    │   └── OutboxFull            the platform stopped reading what we send
+    └── TheirFault
+        ├── WebhookRefused        a delivery that is not signed, or not sense
+        └── PlatformError
+            ├── PlatformUnavailable   no answer, or 5xx, or 429: worth another try
+            ├── PlatformRefused       a 4xx: the same request will be refused again
+            │   ├── CallNotFound          404, 409, 410: there is no such call (any more)
+            │   └── NotAuthorized         401, 403: the API key is wrong or lacks a right
+            └── PlatformProtocolError     they sent nonsense
+
+Owned by nobody, imported by every room; imports nothing. Ends of calls are values, never exceptions.
+"""
+
+from typing import NamedTuple
+
+
+class CallwardenError(Exception):
+    """Root of the tree. Never raised itself."""
+
+
+class OurFault(CallwardenError):
+    """Something on this side of the wire: the operator's configuration, this machine, or our code."""
+
+
+class TheirFault(CallwardenError):
+    """Something on the other side: a stranger on the public port, or the platform."""
+
+
+class Problem(NamedTuple):
+    """One thing wrong with a configuration."""
+
+    where: str
+    """File, table and key, such as `config.toml: [agents.support] voice`."""
+    what: str
+    """What is wrong and what was expected."""
+
+    def __str__(self) -> str:
+        """One line, as shown to the operator."""
+        return f"{self.where}: {self.what}"
+
+
+class ConfigError(OurFault):
+    """The configuration cannot be used. Carries every problem that was found, not just the first."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
+
+
+class StartError(OurFault):
+    """The daemon cannot start or listen; the message names the address or library and the fix."""
+
+
+class OutboxFull(OurFault):
+    """More frames wait to be sent on one call than a live connection could ever leave unsent."""
+
+
+class WebhookRefused(TheirFault):
+    """A delivery that is answered with a 4xx.
+
+    `status` is the HTTP status; `reason` is a short code for logs and metrics (`bad_signature`, `stale`);
+    `answer` is what the sender is told, which says nothing about why a signature failed.
+    """
+
+    def __init__(self, status: int, reason: str, answer: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.answer = answer
+
+
+class PlatformError(TheirFault):
+    """The platform did not do what was asked."""
+
+
+class PlatformUnavailable(PlatformError):
+    """No usable answer: refused or cut connection, time-out, 5xx or 429. Another try may succeed.
+
+    `retry_after` is the platform's own wish in seconds, when it stated one.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class PlatformRefused(PlatformError):
+    """A definite 4xx; `status`, and `code` and `detail` from the body when it had them."""
+
+    def __init__(self, status: int, code: str = "", detail: str = "") -> None:
+        super().__init__(": ".join(part for part in (f"HTTP {status}", code, detail) if part))
+        self.status = status
+        self.code = code
+        self.detail = detail
+
+
+class CallNotFound(PlatformRefused):
+    """404, 409 or 410 for a call: it is not there, or not any more."""
+
+
+class NotAuthorized(PlatformRefused):
+    """401 or 403: the API key is wrong, expired, or lacks a right."""
+
+
+class PlatformProtocolError(PlatformError):
+    """The platform broke its own protocol in a way that leaves nothing to go on with."""

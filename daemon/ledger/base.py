@@ -1,0 +1,17 @@
+"""What the calls room may ask of a ledger. Owned by the ledger room; imports core only."""
+
+from typing import Protocol
+
+from daemon.core.incoming import IncomingCall
+
+
+class Ledger(Protocol):
+    """Remembers claims for longer than any sender repeats a delivery."""
+
+    async def claim(self, incoming: IncomingCall) -> bool:
+        """Claim a call: True if it is ours now, False if the delivery or the call was claimed before.
+
+        Atomic over both ids: of any number of callers with the same webhook id or call id exactly one gets True.
+        Cancelling leaves it unknown whether the claim was made.
+        """
+        ...

@@ -1,0 +1,27 @@
+"""A ledger that lasts as long as the process. Imports core and Trio only."""
+
+import trio
+
+from daemon.core.incoming import IncomingCall
+
+# A day's worth at several calls a second; senders give up on a delivery within a day or three.
+_REMEMBERED = 500_000
+
+
+class MemoryLedger:
+    """Claims by webhook id and by call id, the oldest forgotten when there are very many."""
+
+    def __init__(self, *, remembered: int = _REMEMBERED) -> None:
+        self._claims: dict[tuple[str, str], None] = {}
+        self._remembered = remembered
+
+    async def claim(self, incoming: IncomingCall) -> bool:
+        """Claim a call; see `ledger.base.Ledger`."""
+        await trio.lowlevel.checkpoint()
+        keys = (("webhook", incoming.webhook_id), ("call", incoming.call_id))
+        if any(key in self._claims for key in keys):
+            return False
+        self._claims.update(dict.fromkeys(keys))
+        while len(self._claims) > self._remembered:
+            del self._claims[next(iter(self._claims))]
+        return True

@@ -1,0 +1,80 @@
+"""The feed as lines of JSON in a file or pipe, for the demo, for tests, and for a developer's terminal.
+
+Holds everything, words and digits included, which is why it only exists when asked for by name (`run --events`).
+Owner of one nursery, for the task that writes. A reader that is too slow loses lines, and a line says how many; no
+call waits for it.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import msgspec
+import trio
+
+from daemon.core.journal import Record
+from daemon.errors import StartError
+from daemon.observe.feed import Feed
+
+_QUEUE = 4096
+
+
+class Sink(Protocol):
+    """What is written to."""
+
+    async def write(self, data: bytes, /) -> int | None:
+        """Write all of it."""
+        ...
+
+
+@asynccontextmanager
+async def open_event_file(path: str | None, feed: Feed) -> AsyncIterator[None]:
+    """Write the feed to a file while the block lasts; what was published in it is written when it ends.
+
+    Does nothing without a path. Errors: `StartError` if the file can't be opened.
+    """
+    if path is None:
+        yield
+        return
+    try:
+        file = await trio.open_file(path, "ab", buffering=0)
+    except OSError as error:
+        raise StartError(f"--events {path}: {error.strerror}; name a file that can be written") from error
+    watcher = _Watcher()
+    feed.watch(watcher.watch)
+    async with file, trio.open_nursery() as nursery:
+        nursery.start_soon(watcher.write, file, name="events file")
+        yield
+        watcher.close()
+
+
+class _Watcher:
+    """Keeps records until they are written."""
+
+    def __init__(self) -> None:
+        self._taken, self._unwritten = trio.open_memory_channel[Record](_QUEUE)
+        self._lost = 0
+
+    def watch(self, record: Record) -> None:
+        """Take a record without waiting."""
+        try:
+            self._taken.send_nowait(record)
+        except trio.WouldBlock:
+            self._lost += 1
+
+    def close(self) -> None:
+        """Let `write` end after what was taken so far."""
+        self._taken.close()
+
+    async def write(self, file: "Sink") -> None:
+        """Write until closed."""
+        async for record in self._unwritten:
+            lines = [msgspec.json.encode(record)]
+            if self._lost:
+                lines.append(msgspec.json.encode({"lost": self._lost}))
+                self._lost = 0
+            try:
+                await file.write(b"\n".join(lines) + b"\n")
+            except OSError:
+                # The reader has gone; watching is a convenience, and no reason to stop answering calls.
+                continue

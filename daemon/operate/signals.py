@@ -1,0 +1,22 @@
+"""Unix signals: SIGTERM and SIGINT stop the daemon, politely first.
+
+Owner of no nursery; runs as one task of the root. Before it has started, signals do what they always do, so a start
+that hangs can be interrupted. Imports Trio only.
+"""
+
+import signal
+
+import structlog
+import trio
+
+from daemon.operate.stop import Stop
+
+
+async def watch_signals(stop: Stop, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    """Turn signals into wishes until cancelled."""
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        task_status.started()
+        async for number in signals:
+            name = signal.Signals(number).name
+            structlog.get_logger().info("signal", name=name)
+            stop.request(name)

@@ -1,0 +1,211 @@
+"""The WebSocket to a call: opened, kept alive, read, written and closed here, with trio-websocket.
+
+Owner of one nursery per socket, which holds the library's reader and our ping. It is cancelled once the close
+handshake is done or its time is up, because the library's own context manager waits for ever on a peer that says
+goodbye but keeps the connection. Imports core, errors, platforms.base; never decides what a lost line means.
+"""
+
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import cast
+from urllib.parse import quote, urlsplit
+
+import trio
+import trio_websocket
+import wsproto.utilities
+from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection
+
+from daemon.config import XaiPlatform
+from daemon.core.events import Event, decode, is_audio
+from daemon.core.frames import Frame, encode
+from daemon.errors import PlatformError, PlatformUnavailable
+from daemon.platforms.base import LineEnd
+from daemon.platforms.xai.refusals import refusal
+from daemon.platforms.xai.stream import WatchedStream
+
+# One frame of ours is at most some kilobytes; a peer that doesn't take it in this time has stopped reading.
+SEND_TIMEOUT = 5.0
+# The library's default of one frame would stop its reader, and with it the answers to pings, at every busy moment.
+_QUEUE = 64
+_RECEIVE_BYTES = 65536
+
+Dial = Callable[[], Awaitable[trio.abc.Stream]]
+"""Opens a byte stream to the platform, TLS included. Raises OSError or trio.BrokenResourceError."""
+
+
+def tcp_dial(websocket_url: str, context: ssl.SSLContext) -> Dial:
+    """Dial a `ws://` or `wss://` URL over TCP, trying the host's addresses side by side."""
+    url = urlsplit(websocket_url)
+    host, tls = url.hostname or "", url.scheme == "wss"
+    port = url.port or (443 if tls else 80)
+
+    async def dial() -> trio.abc.Stream:
+        stream = await trio.open_tcp_stream(host, port)
+        if not tls:
+            return stream
+        secure = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
+        try:
+            await secure.do_handshake()
+        except BaseException:
+            await trio.aclose_forcefully(secure)
+            raise
+        return secure
+
+    return dial
+
+
+class XaiLine:
+    """One joined call's socket; see `platforms.base.Line`."""
+
+    def __init__(self, socket: WebSocketConnection, stream: trio.abc.Stream, end_codes: tuple[int, ...]) -> None:
+        self._socket = socket
+        self._stream = stream
+        self._end_codes = end_codes
+        self._failure: str | None = None
+        self._dropped: Counter[str] = Counter()
+        self.end: LineEnd | None = None
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Frames discarded unread, by kind."""
+        return dict(self._dropped)
+
+    async def send(self, frame: Frame) -> None:
+        """Send one frame whole: a cancel in the middle of it would spoil the close as well."""
+        try:
+            with trio.move_on_after(SEND_TIMEOUT, shield=True) as patience:
+                await self._socket.send_message(encode(frame))
+        except ConnectionClosed:
+            return
+        if patience.cancelled_caught:
+            await self._fail(f"the platform took no frame for {SEND_TIMEOUT:g} s")
+
+    def __aiter__(self) -> "XaiLine":
+        """Iterate over events until the line ends."""
+        return self
+
+    async def __anext__(self) -> Event:
+        """The next event. Cancelling is safe: no event is lost."""
+        while True:
+            try:
+                message = await self._socket.get_message()
+            except ConnectionClosed as closed:
+                self.end = self._explain(closed)
+                raise StopAsyncIteration from None
+            if isinstance(message, bytes):
+                self._dropped["binary"] += 1
+            elif is_audio(message):
+                self._dropped["audio"] += 1
+            else:
+                return decode(message)
+
+    async def keep_alive(self, interval: float, timeout: float) -> None:
+        """Ping until cancelled; a ping that is not answered in time ends the line."""
+        while True:
+            await trio.sleep(interval)
+            with trio.move_on_after(timeout) as patience:
+                try:
+                    await self._socket.ping()
+                except ConnectionClosed:
+                    return
+            if patience.cancelled_caught:
+                await self._fail(f"no answer to a ping within {timeout:g} s")
+                return
+
+    async def _fail(self, why: str) -> None:
+        self._failure = why
+        await trio.aclose_forcefully(self._stream)
+
+    def _explain(self, closed: ConnectionClosed) -> LineEnd:
+        if self._failure is not None:
+            return LineEnd(lost=True, why=self._failure)
+        if closed.reason is None:
+            return LineEnd(lost=True, why="the platform broke the WebSocket protocol")
+        code, words = closed.reason.code, closed.reason.reason
+        why = f"closed with {code}" + (f" ({words[:100]})" if words else "")
+        return LineEnd(lost=code not in self._end_codes, why=why)
+
+
+class Realtime:
+    """Joins calls."""
+
+    def __init__(self, config: XaiPlatform, dial: Dial) -> None:
+        url = urlsplit(config.websocket_url)
+        self._config = config
+        self._dial = dial
+        self._host = url.netloc
+        self._path = url.path or "/"
+        self._headers = [(b"Authorization", b"Bearer " + config.api_key.reveal().encode())]
+
+    @asynccontextmanager
+    async def join(self, call_id: str) -> AsyncIterator[XaiLine]:
+        """Join a call; see `platforms.base.Platform.join`."""
+        config = self._config
+        deadline = trio.current_time() + config.connect_timeout
+        raw = await self._open_stream(deadline)
+        joined = False
+        try:
+            async with trio.open_nursery() as nursery:
+                socket, stream = await self._handshake(nursery, raw, call_id, deadline)
+                line = XaiLine(socket, stream, config.end_close_codes)
+                nursery.start_soon(line.keep_alive, config.ping_interval, config.ping_timeout, name=f"ping {call_id}")
+                joined = True
+                try:
+                    yield line
+                finally:
+                    with trio.move_on_after(config.close_timeout, shield=True):
+                        await socket.aclose()
+                    nursery.cancel_scope.cancel(reason="line closed")
+        except BaseExceptionGroup as group:
+            if not joined:
+                raise _unwrap(group) from None
+            # The library answers pings even while closing, and trips over its own state; the line is over anyway.
+            _, serious = group.split(wsproto.utilities.ProtocolError)
+            if serious is not None:
+                raise serious from None
+
+    async def _open_stream(self, deadline: float) -> trio.abc.Stream:
+        with trio.move_on_at(deadline):
+            try:
+                return await self._dial()
+            except (OSError, trio.BrokenResourceError) as error:
+                raise PlatformUnavailable(f"cannot connect to {self._host}: {error.__cause__ or error}") from error
+        raise PlatformUnavailable(f"no connection to {self._host} within {self._config.connect_timeout:g} s")
+
+    async def _handshake(
+        self, nursery: trio.Nursery, raw: trio.abc.Stream, call_id: str, deadline: float
+    ) -> tuple[WebSocketConnection, trio.abc.Stream]:
+        """Upgrade the stream. A refusal surfaces in the nursery, where `join` unwraps it."""
+        with trio.CancelScope(deadline=deadline) as patience:
+            stream = WatchedStream(raw, on_end=lambda: patience.cancel(reason="stream ended"))
+            try:
+                socket = await trio_websocket.wrap_client_stream(
+                    nursery,
+                    # The library takes any stream, whatever its annotation says.
+                    cast("trio.SocketStream", stream),
+                    self._host,
+                    f"{self._path}?call_id={quote(call_id, safe='')}",
+                    extra_headers=self._headers,
+                    message_queue_size=_QUEUE,
+                    max_message_size=self._config.max_message,
+                    receive_buffer_size=_RECEIVE_BYTES,
+                )
+            except BaseException:
+                await trio.aclose_forcefully(stream)
+                raise
+            return socket, stream
+        raise PlatformUnavailable(f"no WebSocket handshake with {self._host}")
+
+
+def _unwrap(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Find the one named error in the group that a nursery made of it."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        named = error.subgroup((ConnectionRejected, PlatformError))
+        error = (named or error).exceptions[0]
+    if isinstance(error, ConnectionRejected):
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in error.headers}
+        return refusal(error.status_code, headers, error.body or b"")
+    return error

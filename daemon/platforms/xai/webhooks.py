@@ -1,0 +1,73 @@
+"""Reading xAI's `realtime.call.incoming` webhook, after its signature was verified.
+
+Imports core, errors and msgspec. A signed body is still data from elsewhere: everything but the call's id may be
+missing or odd, the id is checked because it goes into URLs and logs, and header text never leaves this module.
+"""
+
+import re
+from typing import TypeVar
+
+import msgspec
+
+from daemon.core.incoming import IncomingCall
+from daemon.core.sip import header, phone_number
+from daemon.errors import WebhookRefused
+
+T = TypeVar("T")
+
+INCOMING = "realtime.call.incoming"
+
+_CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+class _SipHeader(msgspec.Struct):
+    name: str = ""
+    value: str = ""
+
+
+class _Data(msgspec.Struct):
+    call_id: str | None = None
+    sip_headers: tuple[_SipHeader, ...] | None = None
+
+
+class _Envelope(msgspec.Struct):
+    type: str | None = None
+
+
+class _Incoming(msgspec.Struct):
+    data: _Data = msgspec.field(default_factory=_Data)
+    created_at: float | None = None
+
+
+def read_webhook(body: bytes, webhook_id: str, received_at: float) -> IncomingCall | None:
+    """Read the body; None for an event of another type, which is none of our business."""
+    kind = _decode(body, _Envelope).type
+    if kind is None:
+        raise WebhookRefused(400, "no_type", "the body names no event type")
+    if kind != INCOMING:
+        return None
+    event = _decode(body, _Incoming)
+    call_id = event.data.call_id
+    if call_id is None or not _CALL_ID.fullmatch(call_id):
+        raise WebhookRefused(400, "bad_call_id", "data.call_id is not an id")
+    headers = [(item.name, item.value) for item in event.data.sip_headers or ()]
+    return IncomingCall(
+        call_id=call_id,
+        webhook_id=webhook_id,
+        called=_number(headers, "To"),
+        caller=_number(headers, "From"),
+        created_at=event.created_at,
+        received_at=received_at,
+    )
+
+
+def _number(headers: list[tuple[str, str]], name: str) -> str | None:
+    value = header(headers, name)
+    return None if value is None else phone_number(value)
+
+
+def _decode(body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise WebhookRefused(400, "bad_body", "the body is not the JSON of an event") from error

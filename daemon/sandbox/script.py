@@ -1,0 +1,77 @@
+"""Scripts: what the caller does, step by step, and what the model says when its turn comes.
+
+Plain records, no behaviour; played by `session.py`. A step begins when the agent has finished speaking and been
+heard, unless it says otherwise, because that is how people telephone.
+"""
+
+import msgspec
+
+
+class Say(msgspec.Struct, frozen=True):
+    """The caller speaks."""
+
+    words: str
+    over: bool = False
+    """Speak right away, into whatever the agent is saying."""
+
+
+class Press(msgspec.Struct, frozen=True):
+    """The caller presses keys, one after another."""
+
+    keys: str
+    gap: float = 0.3
+    """Seconds between keys."""
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """The caller does nothing."""
+
+    seconds: float
+
+
+class Leave(msgspec.Struct, frozen=True):
+    """The caller hangs up."""
+
+    over: bool = False
+    """Hang up right away, whatever is being said."""
+
+
+class Emit(msgspec.Struct, frozen=True):
+    """The platform sends a frame of the test's own making, as it stands."""
+
+    frame: str
+
+
+class Drop(msgspec.Struct, frozen=True):
+    """The platform closes the socket with a code, while the caller stays."""
+
+    code: int = 1011
+
+
+Step = Say | Press | Wait | Leave | Emit | Drop
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """One turn of the model: words, or a use of a tool, or both."""
+
+    words: str = ""
+    tool: str = ""
+    arguments: str = "{}"
+    """JSON text."""
+
+
+class Script(msgspec.Struct, frozen=True, kw_only=True):
+    """One call. When the replies run out, the model says that it is listening."""
+
+    steps: tuple[Step, ...] = ()
+    """What the caller does; after the last step the caller stays on the line."""
+    replies: tuple[Reply, ...] = ()
+    seconds_per_word: float = 0.3
+    """How long a word takes to say; people take about this long."""
+    haste: float = 3.0
+    """How many times faster than it is heard the model's speech is made."""
+    idle_timeout: float = 2.5
+    """Seconds after the last key at which the platform hands the keys to the model."""
+
+
+IDLE_REPLY = Reply("I am listening.")

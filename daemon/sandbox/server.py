@@ -1,0 +1,48 @@
+"""The sandbox on real sockets: Quart-Trio behind our own guarded server, on loopback.
+
+Imports web.serve for the server, which is the same that guards the public port. Never listens on anything but an
+address it was given.
+"""
+
+import trio
+from quart import request, websocket
+from quart.typing import ResponseReturnValue
+from quart_trio import QuartTrio
+
+from daemon.sandbox.session import Session
+from daemon.sandbox.switchboard import Switchboard
+
+
+def create_app(switchboard: Switchboard) -> QuartTrio:
+    """The platform's paths, as an ASGI app."""
+    app = QuartTrio("callwarden-sandbox")
+
+    @app.websocket("/v1/realtime")
+    async def realtime() -> ResponseReturnValue | None:
+        call_id = websocket.args.get("call_id", "")
+        refused = switchboard.refuse_join(call_id, websocket.headers.get("authorization"))
+        if refused is not None:
+            return refused[1], refused[0]
+        await websocket.accept()
+        call, session = switchboard.join(call_id, websocket.send)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_hear, session, name="sandbox hearing")
+            code = await switchboard.play(call, session)
+            nursery.cancel_scope.cancel(reason="the call is over")
+        await websocket.close(code)
+        return None
+
+    @app.route("/<path:path>", methods=["GET", "POST", "DELETE", "PATCH"])
+    async def rest(path: str) -> ResponseReturnValue:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+        status, answer = switchboard.rest(request.method, f"/{path}", headers, body)
+        return answer, status
+
+    return app
+
+
+async def _hear(session: Session) -> None:
+    while True:
+        message = await websocket.receive()
+        await session.hear(message if isinstance(message, str) else message.decode(errors="replace"))

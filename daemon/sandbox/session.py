@@ -1,0 +1,259 @@
+"""One call's socket, as the platform plays it: a scripted caller on one side, a scripted model on the other.
+
+Speaks text frames through `send` and takes them through `hear`, so it runs over a real socket and over a stream in
+memory alike. Owner of one nursery, for caller, model and keypad. Knows nothing of the daemon's classes.
+"""
+
+import json
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from math import inf
+from typing import Any
+
+import trio
+
+from daemon.sandbox.script import IDLE_REPLY, Drop, Emit, Leave, Press, Reply, Say, Script, Wait
+from daemon.sandbox.speech import Frame, SpokenItem, Wire, function_call, response_created, response_done
+
+Send = Callable[[str], Awaitable[None]]
+
+_CLIENT_EVENTS = frozenset(
+    {
+        "session.update",
+        "conversation.item.create",
+        "conversation.item.delete",
+        "conversation.item.truncate",
+        "response.create",
+        "response.cancel",
+        "input_audio_buffer.append",
+        "input_audio_buffer.commit",
+        "input_audio_buffer.clear",
+    }
+)
+
+
+class Session:
+    """The platform's end of one joined call."""
+
+    def __init__(self, call_id: str, script: Script, send: Send) -> None:
+        self.heard: list[Frame] = []
+        """Every frame the client sent, in order."""
+        self.configured_at: float | None = None
+        """When its first `session.update` came, on Trio's clock."""
+        self.spoken: list[str] = []
+        """What the model said, one entry a turn; a turn that was cut off ends with a dash."""
+        self.close_code = 1000
+        """With what the platform closes the socket when the script is over."""
+        self._script = script
+        self._send = send
+        self._wire = Wire(call_id[:8])
+        self._replies = deque(script.replies)
+        self._settings: dict[str, Any] = {}
+        self._turns, self._waiting = trio.open_memory_channel[tuple[Reply, bool]](64)
+        self._pending = 0
+        self._silent_at = -inf
+        self._changed = trio.Event()
+        self._speaking: trio.CancelScope | None = None
+        self._keys = ""
+        self._flush = trio.CancelScope()
+
+    async def run(self) -> None:
+        """Play the call until the caller leaves or the platform drops the socket; cancelled when the client goes."""
+        await self._emit("session.created", session=self._session())
+        conversation = {"id": f"conv-{self._wire.session_id}", "object": "realtime.conversation"}
+        await self._emit("conversation.created", conversation=conversation)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._model, name="sandbox model")
+            nursery.start_soon(self._idle_keys, name="sandbox keypad")
+            await self._caller()
+            nursery.cancel_scope.cancel(reason="the call is over")
+
+    @property
+    def speaking(self) -> bool:
+        """Whether the caller is hearing the model right now, or is about to."""
+        return self._pending > 0 or trio.current_time() < self._silent_at
+
+    # The client
+
+    async def hear(self, text: str) -> None:
+        """Take a frame from the client."""
+        try:
+            frame = json.loads(text)
+        except ValueError:
+            frame = None
+        kind = frame.get("type") if isinstance(frame, dict) else None
+        if kind not in _CLIENT_EVENTS:
+            await self._refuse("invalid_event", "unsupported client event", frame)
+            return
+        self.heard.append(frame)
+        match kind:
+            case "session.update":
+                self.configured_at = self.configured_at or trio.current_time()
+                self._settings.update(frame.get("session", {}))
+                await self._emit("session.updated", session=self._session())
+            case "conversation.item.create":
+                await self._item_created(frame["item"])
+            case "response.create":
+                self._queue(self._replies.popleft() if self._replies else IDLE_REPLY)
+
+    async def _item_created(self, item: Frame) -> None:
+        if item["type"] == "force_message":
+            self._queue(Reply(item["content"][0]["text"]), interruptible=item.get("interruptible", True))
+            return
+        stored = {"id": self._wire.fresh("item"), "object": "realtime.item", "status": "completed", **item}
+        await self._emit("conversation.item.added", previous_item_id=None, item=stored)
+
+    async def _refuse(self, kind: str, message: str, frame: object) -> None:
+        cause = frame.get("event_id") if isinstance(frame, dict) else None
+        await self._emit("error", error={"type": kind, "code": kind, "message": message, "event_id": cause})
+
+    # The caller
+
+    async def _caller(self) -> None:
+        for step in self._script.steps:
+            if not (isinstance(step, Say | Leave) and step.over):
+                await self._quiet()
+            match step:
+                case Say(words=words):
+                    await self._say(words)
+                case Press(keys=keys, gap=gap):
+                    await self._press(keys, gap)
+                case Wait(seconds=seconds):
+                    await trio.sleep(seconds)
+                case Emit(frame=frame):
+                    await self._send(frame)
+                case Drop(code=code):
+                    self.close_code = code
+                    return
+                case Leave():
+                    return
+        await trio.sleep_forever()
+
+    async def _quiet(self) -> None:
+        """Wait until the model has been heard to its end."""
+        while self.speaking:
+            if self._pending:
+                await self._changed.wait()
+            else:
+                await trio.sleep_until(self._silent_at)
+
+    async def _say(self, words: str) -> None:
+        item_id = self._wire.fresh("item")
+        await self._emit("input_audio_buffer.speech_started", item_id=item_id, audio_start_ms=0)
+        if self._speaking is not None:
+            self._speaking.cancel(reason="the caller speaks")
+        self._silent_at = -inf
+        self._flush_keys()
+        spoken: list[str] = []
+        for word in words.split():
+            await trio.sleep(self._script.seconds_per_word)
+            spoken.append(word)
+            if self._live_transcript:
+                text = " ".join(spoken)
+                await self._emit(
+                    "conversation.item.input_audio_transcription.updated", item_id=item_id, transcript=text
+                )
+        await self._emit("input_audio_buffer.speech_stopped", item_id=item_id, audio_end_ms=0)
+        await self._emit("input_audio_buffer.committed", previous_item_id=None, item_id=item_id)
+        part = {"type": "input_audio", "transcript": words}
+        item = {"id": item_id, "type": "message", "status": "completed", "role": "user", "content": [part]}
+        await self._emit("conversation.item.added", previous_item_id=None, item=item)
+        await self._emit("conversation.item.input_audio_transcription.completed", item_id=item_id, transcript=words)
+        if self._settings.get("turn_detection", {}).get("type") == "server_vad":
+            self._queue(self._replies.popleft() if self._replies else IDLE_REPLY)
+
+    @property
+    def _live_transcript(self) -> bool:
+        heard: dict[str, Any] = self._settings.get("audio", {}).get("input", {})
+        return bool(heard.get("transcription", {}).get("model") == "grok-transcribe")
+
+    # The keypad: handed to the model on `#`, after idle time, or when the caller speaks
+
+    async def _press(self, keys: str, gap: float) -> None:
+        for position, key in enumerate(keys):
+            if position:
+                await trio.sleep(gap)
+            received_at = int(time.time_ns() // 10**9)
+            await self._emit("input_audio_buffer.dtmf_event_received", event=key, received_at=received_at)
+            if key == "#":
+                self._flush_keys()
+            else:
+                self._keys += key
+                self._flush.deadline = trio.current_time() + self._script.idle_timeout
+
+    def _flush_keys(self) -> None:
+        keys, self._keys = self._keys, ""
+        self._flush.deadline = inf
+        if keys:
+            self._queue(self._replies.popleft() if self._replies else IDLE_REPLY)
+
+    async def _idle_keys(self) -> None:
+        while True:
+            with trio.CancelScope() as self._flush:
+                await trio.sleep_forever()
+            self._flush_keys()
+
+    # The model
+
+    def _queue(self, reply: Reply, *, interruptible: bool = True) -> None:
+        self._pending += 1
+        self._turns.send_nowait((reply, interruptible))
+
+    async def _model(self) -> None:
+        async for reply, interruptible in self._waiting:
+            await self._turn(reply, interruptible=interruptible)
+            self._pending -= 1
+            self._changed.set()
+            self._changed = trio.Event()
+
+    async def _turn(self, reply: Reply, *, interruptible: bool) -> None:
+        response_id = self._wire.fresh("resp")
+        await self._put(response_created(self._wire, response_id))
+        status, words = "completed", reply.words.split()
+        began = trio.current_time()
+        if words:
+            status = await self._speak(reply.words, response_id, interruptible=interruptible)
+        if reply.tool and status == "completed":
+            for frame in function_call(self._wire, response_id, reply.tool, reply.arguments):
+                await self._put(frame)
+        seconds = len(words) * self._script.seconds_per_word
+        if words and status == "completed":
+            self._silent_at = began + seconds
+        await self._put(response_done(self._wire, response_id, status, seconds, len(words)))
+
+    async def _speak(self, words: str, response_id: str, *, interruptible: bool) -> str:
+        """Say the words, faster than they are heard; give the status with which it ended."""
+        item = SpokenItem(self._wire, response_id, words)
+        for frame in item.opening():
+            await self._put(frame)
+        with trio.CancelScope() as scope:
+            self._speaking = scope if interruptible else None
+            for sound, text in item.speaking():
+                await self._put(sound)
+                await self._put(text)
+                await trio.sleep(self._script.seconds_per_word / self._script.haste)
+        self._speaking = None
+        status = "cancelled" if scope.cancelled_caught else "completed"
+        self.spoken.append(words if status == "completed" else f"{words} -")
+        for frame in item.closing(status):
+            await self._put(frame)
+        return status
+
+    def _session(self) -> Frame:
+        return {
+            "id": f"sess-{self._wire.session_id}",
+            "object": "realtime.session",
+            "model": "sandbox-voice",
+            "voice": self._settings.get("voice", "xai_ara"),
+            "instructions": self._settings.get("instructions", ""),
+            "modalities": ["audio"],
+            "turn_detection": self._settings.get("turn_detection", {"type": None}),
+            "tools": self._settings.get("tools", []),
+        }
+
+    async def _emit(self, kind: str, **fields: object) -> None:
+        await self._put(self._wire.event(kind, **fields))
+
+    async def _put(self, frame: Frame) -> None:
+        await self._send(json.dumps(frame))

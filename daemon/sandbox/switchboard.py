@@ -1,0 +1,200 @@
+"""Every call and number the sandbox knows, and what its REST answers.
+
+No sockets here: `server.py` and `memory.py` bring requests in. Shapes and statuses follow what is documented or was
+seen live; where nothing is known, the plainest answer.
+"""
+
+import json
+import re
+import secrets
+from base64 import b64encode
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+
+import trio
+
+from daemon.sandbox.script import Script
+from daemon.sandbox.session import Send, Session
+
+Answer = tuple[int, dict[str, Any]]
+
+_CALL_PATH = re.compile(r"/v1/realtime/calls/([^/]+)/(refer|hangup)")
+_NUMBER_PATH = re.compile(r"/v2/phone-numbers(?:/([^/]+))?")
+_NOT_FOUND: Answer = (404, {"code": "Not found", "error": "no SIP participant"})
+_NOT_ALLOWED: Answer = (405, {"code": "Method not allowed", "error": "method not allowed"})
+
+
+class SandboxCall:
+    """A caller who dialled, with all that happened to the call from the platform's side."""
+
+    def __init__(self, call_id: str, called: str, caller: str, script: Script) -> None:
+        self.id, self.called, self.caller, self.script = call_id, called, caller, script
+        self.session: Session | None = None
+        self.joins = 0
+        self.joined_at: float | None = None
+        self.join_refusals: list[int] = []
+        """Statuses with which the next attempts to join are refused."""
+        self.hang_up_refusals: list[int] = []
+        """Statuses with which the next requests to hang up are refused."""
+        self.refer_status = 200
+        self.hang_ups = 0
+        """Requests to hang up, refused ones included."""
+        self.refers: list[str] = []
+        self.cut_off = False
+        """Whether the line went dead while the caller was hearing the model."""
+        self.ended_by: str | None = None
+        self.close_codes: list[int] = []
+        """With what the client closed its sockets, where the wire lets us see it."""
+        self.over = trio.Event()
+
+    def end(self, by: str) -> None:
+        """Take the caller's leg down."""
+        if not self.over.is_set():
+            self.ended_by = by
+            self.cut_off = self.session is not None and self.session.speaking
+            self.over.set()
+
+
+class Switchboard:
+    """The state of the stand-in."""
+
+    def __init__(self, api_key: str) -> None:
+        self.calls: dict[str, SandboxCall] = {}
+        self.numbers: dict[str, dict[str, Any]] = {}
+        self._authorization = f"Bearer {api_key}"
+        self._ids = count(1)
+
+    def place(
+        self,
+        script: Script,
+        *,
+        called: str = "+18005550199",
+        caller: str = "+14155550100",
+        call_id: str | None = None,
+    ) -> SandboxCall:
+        """Let somebody dial; nobody is told until a webhook is sent."""
+        call_id = call_id or f"5a9d0000-0000-4000-8000-{next(self._ids):012d}"
+        call = self.calls[call_id] = SandboxCall(call_id, called, caller, script)
+        return call
+
+    def refuse_join(self, call_id: str, authorization: str | None) -> Answer | None:
+        """Why a socket may not be opened, or None if it may."""
+        call = self.calls.get(call_id)
+        if authorization != self._authorization:
+            return 401, {"code": "Unauthenticated", "error": "Incorrect API key provided."}
+        if call is None or call.over.is_set():
+            return 404, {"code": "Not found", "error": "call not found"}
+        if call.join_refusals:
+            return call.join_refusals.pop(0), {"code": "Refused", "error": "refused by the script"}
+        return None
+
+    def join(self, call_id: str, send: Send) -> tuple[SandboxCall, Session]:
+        """Open a session on a call that may be joined."""
+        call = self.calls[call_id]
+        call.joins += 1
+        call.joined_at = call.joined_at or trio.current_time()
+        call.session = Session(call_id, call.script, send)
+        return call, call.session
+
+    async def play(self, call: SandboxCall, session: Session) -> int:
+        """Play a joined call to its end; gives the code to close the socket with."""
+        async with trio.open_nursery() as nursery:
+
+            async def watch() -> None:
+                await call.over.wait()
+                nursery.cancel_scope.cancel(reason="the leg is down")
+
+            nursery.start_soon(watch, name="sandbox leg")
+            await session.run()
+            if session.close_code == 1000:
+                call.end("caller")
+            nursery.cancel_scope.cancel(reason="the script is over")
+        return session.close_code
+
+    def rest(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Answer a REST request. Header names are lower case."""
+        if headers.get("authorization") != self._authorization:
+            return 401, {"code": "Unauthenticated", "error": "Incorrect API key provided."}
+        if matched := _CALL_PATH.fullmatch(path):
+            call = self.calls.get(matched[1])
+            if method != "POST":
+                return _NOT_ALLOWED
+            return self._hang_up(call) if matched[2] == "hangup" else self._refer(call, _json(body))
+        if matched := _NUMBER_PATH.fullmatch(path):
+            return self._numbers(method, matched[1], _json(body))
+        return 404, {"code": "Not found", "error": "no such path"}
+
+    def _hang_up(self, call: SandboxCall | None) -> Answer:
+        if call is None:
+            return _NOT_FOUND
+        call.hang_ups += 1
+        if call.hang_up_refusals:
+            return call.hang_up_refusals.pop(0), {"code": "Refused", "error": "refused by the script"}
+        if call.over.is_set():
+            return _NOT_FOUND
+        call.end("hangup")
+        return 200, {}
+
+    def _refer(self, call: SandboxCall | None, body: dict[str, Any]) -> Answer:
+        if call is None or call.over.is_set():
+            return _NOT_FOUND
+        target = str(body.get("target_uri", ""))
+        if not target.startswith(("tel:", "sip:")):
+            return 400, {"error": "target_uri must be a tel: or sip: URI"}
+        call.refers.append(target)
+        match call.refer_status:
+            case 200:
+                call.end("refer")
+                return 200, {}
+            case 502:
+                return 502, {"error": "transfer rejected by downstream: SIP 486 Busy Here"}
+            case status:
+                return status, {"error": "transfer failed"}
+
+    def _numbers(self, method: str, number_id: str | None, body: dict[str, Any]) -> Answer:
+        match method, number_id:
+            case "POST", None:
+                return self._register(body)
+            case "GET", None:
+                return 200, {"phoneNumbers": list(self.numbers.values())}
+            case (("GET" | "DELETE"), str()) if number_id not in self.numbers:
+                return 404, {"code": "Not found", "error": "no such phone number"}
+            case "GET", str():
+                return 200, {"phoneNumber": self.numbers[number_id]}
+            case "DELETE", str():
+                del self.numbers[number_id]
+                return 200, {}
+        return _NOT_ALLOWED
+
+    def _register(self, body: dict[str, Any]) -> Answer:
+        number = body.get("phone_number")
+        if body.get("origin") != "byo_trunk":
+            code = "The caller does not have permission to execute the specified operation"
+            return 403, {"code": code, "error": "Provisioning phone numbers via the API is not supported."}
+        if not isinstance(number, str):
+            return 422, {"code": "Unprocessable", "error": "missing field `phone_number`"}
+        if any(known["phoneNumber"] == number for known in self.numbers.values()):
+            return 409, {"code": "Conflict", "error": "already connected through Direct SIP"}
+        record = {
+            "phoneNumberId": f"pn-{next(self._ids)}",
+            "phoneNumber": number,
+            "name": body.get("name", ""),
+            "origin": "byo_trunk",
+            "agentId": None,
+            "sipHost": "sip.voice.x.ai",
+        }
+        self.numbers[record["phoneNumberId"]] = record
+        secret = "whsec_" + b64encode(secrets.token_bytes(32)).decode()
+        return 200, {
+            "phoneNumber": record,
+            "webhook": {"webhookId": f"wh-{next(self._ids)}", "dispatchSigningSecret": secret},
+        }
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

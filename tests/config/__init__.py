@@ -1,0 +1,1 @@
+"""Tests of the configuration room: every wrong key gives its message, all at once, and no secret gets out."""

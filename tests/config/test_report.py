@@ -1,0 +1,42 @@
+"""Where a problem is said to be."""
+
+import pytest
+
+from daemon.config.report import KeyPath, Report, dotted
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (("server", "bind"), "server.bind"),
+        (("numbers", "+1800"), 'numbers."+1800"'),
+        (("a b", 'say "hi"', "ü", ""), r'"a b"."say \"hi\""."ü".""'),
+    ],
+)
+def test_keys_are_quoted_as_in_toml(path: KeyPath, text: str) -> None:
+    assert dotted(path) == text
+
+
+def test_a_problem_names_its_table_and_key() -> None:
+    report = Report("config.toml")
+    report.add(("log", "level"), "wrong")
+    report.add(("log",), "wrong", table=True)
+    report.add(("log",), "wrong")
+    assert [problem.where for problem in report.problems] == [
+        "config.toml: [log] level",
+        "config.toml: [log]",
+        "config.toml: log",
+    ]
+
+
+def test_an_override_answers_for_what_it_set_and_all_below() -> None:
+    report = Report("config.toml")
+    report.blame_override(("agents", "a"))
+    report.add(("agents", "a", "keypad", "terminator"), "wrong")
+    report.add(("agents", "a"), "wrong", table=True)
+    report.add(("agents", "b"), "wrong", table=True)
+    assert [problem.where for problem in report.problems] == [
+        "--set agents.a.keypad.terminator",
+        "--set agents.a",
+        "config.toml: [agents.b]",
+    ]

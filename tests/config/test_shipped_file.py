@@ -1,0 +1,115 @@
+"""The `config.toml` that is shipped: whole, true to the defaults, and fit to start with."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, get_origin
+
+import msgspec
+import pytest
+
+from daemon.config import Agent, Config, Keypad, Number, Secret, Server, TurnDetection, XaiPlatform, load
+from daemon.config.records import Drain, Limits, Log
+from tests.config.written import API_KEY, WEBHOOK_SECRET
+
+SHIPPED = Path(__file__).parents[2] / "config.toml"
+TEXT = SHIPPED.read_text(encoding="utf-8")
+RAW = tomllib.loads(TEXT)
+NUMBER = "+18005550199"
+
+TABLES: list[tuple[type[msgspec.Struct], tuple[str, ...]]] = [
+    (Server, ("server",)),
+    (XaiPlatform, ("platform", "xai")),
+    (Number, ("numbers", NUMBER)),
+    (Agent, ("agents", "support")),
+    (TurnDetection, ("agents", "support", "turn_detection")),
+    (Keypad, ("agents", "support", "keypad")),
+    (Limits, ("limits",)),
+    (Drain, ("drain",)),
+    (Log, ("log",)),
+]
+# Required keys, and texts that are an example and no default.
+EXAMPLES = {"api_key", "webhook_secrets", "agent", "instructions", "greeting"}
+# Keys that stand there commented out: TOML cannot write "none", and nobody gives both instructions and a file.
+COMMENTED = {"instructions_file", "threshold", "silence_duration", "prefix_padding", "idle_timeout"}
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "xai-webhook-secret").write_text(WEBHOOK_SECRET + "\n")
+    return {"XAI_API_KEY": API_KEY, "CREDENTIALS_DIRECTORY": str(tmp_path)}
+
+
+def raw(path: tuple[str, ...]) -> dict[str, Any]:
+    table = RAW
+    for key in path:
+        table = table[key]
+    return table
+
+
+def value(record: object, path: tuple[str, ...]) -> object:
+    for key in path:
+        record = record[key] if isinstance(record, dict) else getattr(record, key)
+    return record
+
+
+def test_it_loads(env: dict[str, str]) -> None:
+    config = load(SHIPPED, env=env)
+    assert list(config.numbers) == [NUMBER]
+    assert config.numbers[NUMBER].agent == "support"
+    assert config.agents["support"].greeting == "Thank you for calling. How can I help?"
+    assert config.platform.xai.api_key == Secret(API_KEY)
+    assert config.platform.xai.webhook_secrets == (Secret(WEBHOOK_SECRET),)
+
+
+@pytest.mark.parametrize(("record", "path"), TABLES)
+def test_every_key_is_there_with_its_default(
+    env: dict[str, str], record: type[msgspec.Struct], path: tuple[str, ...]
+) -> None:
+    loaded = value(load(SHIPPED, env=env), path)
+    for field in msgspec.structs.fields(record):
+        if field.name not in raw(path):
+            assert field.name in COMMENTED
+            assert re.search(rf"^# {field.name} = ", TEXT, re.MULTILINE)
+        elif field.name not in EXAMPLES:
+            assert not field.required
+            factory = field.default_factory
+            default = field.default if factory is msgspec.NODEFAULT else factory()
+            assert getattr(loaded, field.name) == default, field.name
+
+
+def test_no_record_is_left_out() -> None:
+    listed = {record for record, _ in TABLES}
+
+    def check(record: type[msgspec.Struct]) -> None:
+        for field in msgspec.structs.fields(record):
+            inner = field.type.__args__[-1] if get_origin(field.type) is dict else field.type
+            if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+                check(inner)
+                assert inner in listed or inner.__name__ == "Platforms"
+
+    check(Config)
+
+
+def test_what_is_commented_out_is_right_too(env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "support.md").write_text("Help.")
+    text = re.sub(r'^instructions = """.*?"""\n', "", TEXT, flags=re.MULTILINE | re.DOTALL)
+    text, count = re.subn(r"^# (?=[a-z_]+ = )", "", text, flags=re.MULTILINE)
+    assert count == len(COMMENTED)
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    agent = load(path, env=env).agents["support"]
+    assert agent.instructions == "Help."
+    assert None not in msgspec.structs.astuple(agent.turn_detection)
+
+
+def test_every_key_is_explained() -> None:
+    # Left out is what has its explanation in the lines above it.
+    for line in re.findall(r"^(?:# )?(?!agent = |instructions)[a-z_]+ = .*$", TEXT, re.MULTILINE):
+        assert re.search(r"\S +# \S", line), line
+
+
+def test_it_holds_no_secret() -> None:
+    assert not re.search(r"whsec_[A-Za-z0-9]|xai-[A-Za-z0-9]{20}", TEXT)
+    assert raw(("platform", "xai"))["api_key"] == "${env:XAI_API_KEY}"
+    assert raw(("platform", "xai"))["webhook_secrets"] == ["${credential:xai-webhook-secret}"]
