@@ -44,8 +44,14 @@ _SERVER_GRACE = 5.0
 _STATUS_INTERVAL = 5.0
 
 
-async def run_daemon(config: Config, *, events: str | None = None, wall: WallClock = system_clock) -> int:
-    """Run until told to stop; gives the exit code.
+async def run_daemon(
+    config: Config,
+    *,
+    events: str | None = None,
+    wall: WallClock = system_clock,
+    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
+) -> int:
+    """Run until told to stop; gives the exit code. Started means ready, with the addresses it listens on.
 
     `events` names a file for everything that happens in calls. Cancelling hangs up every call and stops.
     Errors: `StartError`, alone or in an exception group, and only before READY.
@@ -64,6 +70,7 @@ async def run_daemon(config: Config, *, events: str | None = None, wall: WallClo
                 await serving.start(server.run, name="webhook server")
                 structlog.get_logger().info("ready", listening=addresses(listeners), agents=sorted(config.agents))
                 notifier.tell(READY=1, STATUS="ready")
+                task_status.started(addresses(listeners))
                 await stop.draining.wait()
                 code = await _drain(supervisor, server, stop, notifier, config)
             root.cancel_scope.cancel(reason="stopped")
@@ -107,7 +114,7 @@ async def _drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: N
     """
     log = structlog.get_logger()
     log.info("drain", calls=supervisor.live, why=stop.reasons[0], deadline=format_duration(config.drain.deadline))
-    notifier.tell(STOPPING=1, STATUS=f"draining, {supervisor.live} calls left")
+    notifier.tell(STOPPING=1, STATUS=_left(supervisor))
     supervisor.leave_pool()
     await stop.wait_forced(config.drain.lame_duck)
     supervisor.close()
@@ -124,6 +131,10 @@ async def _drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: N
     return EXIT_FORCED if forced and not stop.forced.is_set() else EXIT_DONE
 
 
+def _left(supervisor: Supervisor) -> str:
+    return f"draining, {supervisor.live} {'call' if supervisor.live == 1 else 'calls'} left"
+
+
 async def _calls_end_or(stop: Stop, supervisor: Supervisor, notifier: Notifier) -> None:
     """Wait until the last call has ended or somebody loses patience, and tell systemd that we do."""
     async with trio.open_nursery() as waiting:
@@ -135,7 +146,7 @@ async def _calls_end_or(stop: Stop, supervisor: Supervisor, notifier: Notifier) 
         async def report() -> None:
             while True:
                 extension = int(3 * _STATUS_INTERVAL * 1_000_000)
-                notifier.tell(STATUS=f"draining, {supervisor.live} calls left", EXTEND_TIMEOUT_USEC=extension)
+                notifier.tell(STATUS=_left(supervisor), EXTEND_TIMEOUT_USEC=extension)
                 await trio.sleep(_STATUS_INTERVAL)
 
         waiting.start_soon(impatience, name="drain: impatience")

@@ -28,14 +28,15 @@ async def pay(platform: Platform, call_id: str, *, limit: float) -> Outcome:
 
 def causes(end: LineEnd | None, error: BaseException | None) -> tuple[str, ...]:
     """Why a call ended that nobody decided to end: an error on its way out, or what became of its line."""
-    if error is not None:
-        if isinstance(error, trio.Cancelled):
-            return ("the daemon stops",)
-        return (f"error in Callwarden: {_innermost(error)}",)
-    return (end.why,) if end else ("unknown",)
+    if error is None:
+        return (end.why,) if end else ("unknown",)
+    bug = _innermost(error)
+    return ("the daemon stops",) if bug is None else (f"error in Callwarden: {type(bug).__name__}",)
 
 
-def _innermost(error: BaseException) -> str:
+def _innermost(error: BaseException | None) -> BaseException | None:
+    """The error behind the groups and cancellations it caused, or None if it is nothing but cancellation."""
     while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return type(error).__name__
+        _, error = error.split(trio.Cancelled)
+        error = error and error.exceptions[0]
+    return None if isinstance(error, trio.Cancelled) else error

@@ -22,7 +22,7 @@ from rich.text import Text
 import daemon
 from daemon.errors import StartError
 from daemon.observe.clock import system_clock
-from daemon.sandbox.demo import Outcome, run_demo
+from daemon.sandbox.demo import DEMO, QUICK, Outcome, run_demo
 
 SHIPPED = Path(daemon.__file__).parent.parent / "config.toml"
 EXIT_MISSING = 69
@@ -32,8 +32,9 @@ Record = dict[str, Any]
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the same as lines of JSON.")
+@click.option("--quick", is_flag=True, help="Speak faster than anybody could follow.")
 @click.option("--log", "with_log", is_flag=True, help="Show the daemon's own log on standard error.")
-def demo(*, as_json: bool, with_log: bool) -> None:
+def demo(*, as_json: bool, quick: bool, with_log: bool) -> None:
     """Answer one phone call end to end, with a stand-in for the platform on this machine.
 
     Starts the real daemon with the shipped configuration; only URLs, secrets and the port are its own. Needs no API
@@ -52,6 +53,7 @@ def demo(*, as_json: bool, with_log: bool) -> None:
         wall=system_clock,
         show=screen.record,
         log=None if with_log else subprocess.DEVNULL,
+        script=QUICK if quick else DEMO,
     )
     try:
         outcome = trio.run(play)

@@ -25,7 +25,7 @@ class Transcript:
     """The turns of one call, in the order in which they began."""
 
     def __init__(self) -> None:
-        self._turns: dict[str, Turn] = {}
+        self._turns: dict[tuple[str, Speaker], Turn] = {}
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -53,4 +53,5 @@ class Transcript:
         return self.replace(item_id, speaker, text or self._turn(item_id, speaker).text, final=True)
 
     def _turn(self, item_id: str, speaker: Speaker) -> Turn:
-        return self._turns.setdefault(item_id, Turn(item_id, speaker))
+        # The speaker too: where ids are missing, the caller's words must not become the agent's.
+        return self._turns.setdefault((item_id, speaker), Turn(item_id, speaker))

@@ -8,6 +8,7 @@ kept to warnings: httpx would write the URL, and with it the call's id, of every
 import logging
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 import msgspec
 import structlog
@@ -20,20 +21,21 @@ from daemon.observe.feed import Watcher
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-def set_up(*, level: str, json: bool) -> None:
-    """Send all logging to standard error, from now on and for the whole process."""
+def set_up(*, level: str, json: bool, stream: TextIO | None = None) -> None:
+    """Send all logging to a stream, by default standard error, from now on and for the whole process."""
+    stream = stream or sys.stderr
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *(_json() if json else _console()),
+            *(_json() if json else _console(colors=stream.isatty())),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s", force=True)
+    logging.basicConfig(stream=stream, level=logging.WARNING, format="%(name)s: %(message)s", force=True)
 
 
 # Both leave out the local variables of failing frames, which structlog shows by default: they hold keys and digits.
@@ -44,10 +46,10 @@ def _json() -> Sequence[Processor]:
     return structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer()
 
 
-def _console() -> Sequence[Processor]:
+def _console(*, colors: bool) -> Sequence[Processor]:
     return (
         structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback, pad_event_to=24
+            colors=colors, exception_formatter=structlog.dev.plain_traceback, pad_event_to=24
         ),
     )
 

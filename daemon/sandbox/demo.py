@@ -2,13 +2,12 @@
 
 Plays the platform on loopback sockets, starts the daemon with the shipped configuration, announces one caller, and
 gives what really happened, step by step: what the daemon recorded, and what arrived on the platform's side. Prints
-nothing; `cli/demo.py` does. Owner of one nursery.
+nothing; `cli/demo.py` does.
 """
 
 import secrets
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,8 @@ from daemon.observe.clock import WallClock
 from daemon.sandbox.daemon_process import DaemonProcess, open_daemon
 from daemon.sandbox.script import Press, Reply, Say, Script
 from daemon.sandbox.sender import announce
-from daemon.sandbox.server import create_app
+from daemon.sandbox.server import open_sandbox
 from daemon.sandbox.switchboard import SandboxCall, Switchboard
-from daemon.web.listen import addresses, open_listeners
-from daemon.web.serve import Server
 
 CALL_TIMEOUT = 60.0
 """Seconds the whole call may take; it takes about ten."""
@@ -42,6 +39,12 @@ DEMO = Script(
     ),
     seconds_per_word=0.12,
 )
+
+
+QUICK = msgspec.structs.replace(
+    DEMO, seconds_per_word=0.01, steps=(DEMO.steps[0], Press("42#", gap=0.01), DEMO.steps[2])
+)
+"""The same, for those who only want to know whether it works."""
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -63,20 +66,23 @@ class Outcome(msgspec.Struct, kw_only=True):
 Show = Callable[[dict[str, Any]], None]
 
 
-async def run_demo(config: Path, *, greeting: str, wall: WallClock, show: Show, log: int | None) -> Outcome:
+async def run_demo(
+    config: Path, *, greeting: str, wall: WallClock, show: Show, log: int | None, script: Script = DEMO
+) -> Outcome:
     """Play the demo, handing every record of the call to `show` as it happens.
 
     Errors: `StartError` if the daemon does not start; everything that goes wrong later is in the outcome.
     """
     api_key, secret = f"sandbox-{secrets.token_hex(8)}", "whsec_" + b64encode(secrets.token_bytes(32)).decode()
-    async with _open_sandbox(Switchboard(api_key)) as (switchboard, address):
+    switchboard = Switchboard(api_key)
+    async with open_sandbox(switchboard) as address:
         settings = (
             f"platform.xai.base_url=http://{address}",
             f"platform.xai.websocket_url=ws://{address}/v1/realtime",
         )
         async with open_daemon(config, settings=settings, secret=secret, api_key=api_key, log=log) as process:
             outcome = Outcome(ready_seconds=process.ready_after)
-            call = switchboard.place(DEMO)
+            call = switchboard.place(script)
             sent_at = await _announce(process, call, secret, wall)
             records = await _follow(process, show)
             outcome.exit_code = await process.stop()
@@ -85,16 +91,6 @@ async def run_demo(config: Path, *, greeting: str, wall: WallClock, show: Show, 
         outcome.pickup_seconds_seen = session.configured_at - sent_at
     _conclude(outcome, records, call, greeting)
     return outcome
-
-
-@asynccontextmanager
-async def _open_sandbox(switchboard: Switchboard) -> AsyncIterator[tuple[Switchboard, str]]:
-    listeners = await open_listeners(["127.0.0.1:0"])
-    server = Server(create_app(switchboard), listeners, websockets=True, name="sandbox")
-    async with trio.open_nursery() as nursery:
-        await nursery.start(server.run, name="sandbox server")
-        yield switchboard, addresses(listeners)[0]
-        server.stop(grace=1.0, reason="demo over")
 
 
 async def _announce(process: DaemonProcess, call: SandboxCall, secret: str, wall: WallClock) -> float:

@@ -27,6 +27,8 @@ class Wait(msgspec.Struct, frozen=True):
     """The caller does nothing."""
 
     seconds: float
+    over: bool = False
+    """Count from now, not from when the agent was heard."""
 
 
 class Leave(msgspec.Struct, frozen=True):

@@ -1,8 +1,13 @@
 """The sandbox on real sockets: Quart-Trio behind our own guarded server, on loopback.
 
+Owner of one nursery for the server, and of one per socket.
+
 Imports web.serve for the server, which is the same that guards the public port. Never listens on anything but an
 address it was given.
 """
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import trio
 from quart import request, websocket
@@ -11,6 +16,19 @@ from quart_trio import QuartTrio
 
 from daemon.sandbox.session import Session
 from daemon.sandbox.switchboard import Switchboard
+from daemon.web.listen import addresses, open_listeners
+from daemon.web.serve import Server
+
+
+@asynccontextmanager
+async def open_sandbox(switchboard: Switchboard) -> AsyncIterator[str]:
+    """Serve the sandbox on a free port of loopback while the block lasts; gives `host:port`."""
+    listeners = await open_listeners(["127.0.0.1:0"])
+    server = Server(create_app(switchboard), listeners, websockets=True, name="sandbox")
+    async with trio.open_nursery() as nursery:
+        await nursery.start(server.run, name="sandbox server")
+        yield addresses(listeners)[0]
+        server.stop(grace=1.0, reason="the sandbox closes")
 
 
 def create_app(switchboard: Switchboard) -> QuartTrio:

@@ -112,7 +112,7 @@ class Session:
 
     async def _caller(self) -> None:
         for step in self._script.steps:
-            if not (isinstance(step, Say | Leave) and step.over):
+            if not (isinstance(step, Say | Wait | Leave) and step.over):
                 await self._quiet()
             match step:
                 case Say(words=words):

@@ -21,6 +21,8 @@ Answer = tuple[int, dict[str, Any]]
 
 _CALL_PATH = re.compile(r"/v1/realtime/calls/([^/]+)/(refer|hangup)")
 _NUMBER_PATH = re.compile(r"/v2/phone-numbers(?:/([^/]+))?")
+# Seconds from the end of a leg to the end of its socket; not documented, but surely not at the same instant.
+_LEG_DOWN_TO_CLOSE = 0.05
 _NOT_FOUND: Answer = (404, {"code": "Not found", "error": "no SIP participant"})
 _NOT_ALLOWED: Answer = (405, {"code": "Method not allowed", "error": "method not allowed"})
 
@@ -103,6 +105,7 @@ class Switchboard:
 
             async def watch() -> None:
                 await call.over.wait()
+                await trio.sleep(_LEG_DOWN_TO_CLOSE)
                 nursery.cancel_scope.cancel(reason="the leg is down")
 
             nursery.start_soon(watch, name="sandbox leg")

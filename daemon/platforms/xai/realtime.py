@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import cast
 from urllib.parse import quote, urlsplit
 
+import h11
 import trio
 import trio_websocket
 import wsproto.utilities
@@ -30,6 +31,9 @@ SEND_TIMEOUT = 5.0
 # The library's default of one frame would stop its reader, and with it the answers to pings, at every busy moment.
 _QUEUE = 64
 _RECEIVE_BYTES = 65536
+
+# What the library's reader dies of when a handshake is answered with something else.
+_NONSENSE = (h11.ProtocolError, wsproto.utilities.ProtocolError, UnicodeError)
 
 Dial = Callable[[], Awaitable[trio.abc.Stream]]
 """Opens a byte stream to the platform, TLS included. Raises OSError or trio.BrokenResourceError."""
@@ -115,7 +119,8 @@ class XaiLine:
                 return
 
     async def _fail(self, why: str) -> None:
-        self._failure = why
+        if self._socket.closed is None:
+            self._failure = why
         await trio.aclose_forcefully(self._stream)
 
     def _explain(self, closed: ConnectionClosed) -> LineEnd:
@@ -165,13 +170,16 @@ class Realtime:
             _, serious = group.split(wsproto.utilities.ProtocolError)
             if serious is not None:
                 raise serious from None
+        finally:
+            # The library leaves the stream open when it was the platform that closed the socket.
+            await trio.aclose_forcefully(raw)
 
     async def _open_stream(self, deadline: float) -> trio.abc.Stream:
         with trio.move_on_at(deadline):
             try:
                 return await self._dial()
             except (OSError, trio.BrokenResourceError) as error:
-                raise PlatformUnavailable(f"cannot connect to {self._host}: {error.__cause__ or error}") from error
+                raise PlatformUnavailable(f"cannot connect to {self._host}: {_root(error)}") from error
         raise PlatformUnavailable(f"no connection to {self._host} within {self._config.connect_timeout:g} s")
 
     async def _handshake(
@@ -180,23 +188,32 @@ class Realtime:
         """Upgrade the stream. A refusal surfaces in the nursery, where `join` unwraps it."""
         with trio.CancelScope(deadline=deadline) as patience:
             stream = WatchedStream(raw, on_end=lambda: patience.cancel(reason="stream ended"))
-            try:
-                socket = await trio_websocket.wrap_client_stream(
-                    nursery,
-                    # The library takes any stream, whatever its annotation says.
-                    cast("trio.SocketStream", stream),
-                    self._host,
-                    f"{self._path}?call_id={quote(call_id, safe='')}",
-                    extra_headers=self._headers,
-                    message_queue_size=_QUEUE,
-                    max_message_size=self._config.max_message,
-                    receive_buffer_size=_RECEIVE_BYTES,
-                )
-            except BaseException:
-                await trio.aclose_forcefully(stream)
-                raise
+            socket = await trio_websocket.wrap_client_stream(
+                nursery,
+                # The library takes any stream, whatever its annotation says.
+                cast("trio.SocketStream", stream),
+                self._host,
+                f"{self._path}?call_id={quote(call_id, safe='')}",
+                extra_headers=self._headers,
+                message_queue_size=_QUEUE,
+                max_message_size=self._config.max_message,
+                receive_buffer_size=_RECEIVE_BYTES,
+            )
             return socket, stream
-        raise PlatformUnavailable(f"no WebSocket handshake with {self._host}")
+        if trio.current_time() < deadline:
+            raise PlatformUnavailable(f"{self._host} closed the connection during the WebSocket handshake")
+        raise PlatformUnavailable(f"no WebSocket handshake with {self._host} within {self._config.connect_timeout:g} s")
+
+
+def _root(error: BaseException) -> BaseException:
+    """Find what went wrong first: Trio groups the attempts to connect, and wraps what TLS says."""
+    while True:
+        if isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        elif error.__cause__ is not None:
+            error = error.__cause__
+        else:
+            return error
 
 
 def _unwrap(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -208,4 +225,6 @@ def _unwrap(group: BaseExceptionGroup[BaseException]) -> BaseException:
     if isinstance(error, ConnectionRejected):
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in error.headers}
         return refusal(error.status_code, headers, error.body or b"")
+    if isinstance(error, _NONSENSE):
+        return PlatformUnavailable("the answer to the WebSocket handshake is not one")
     return error

@@ -24,7 +24,7 @@ def read_error(body: bytes) -> ErrorBody:
     """The body's two strings, cut to a sensible length; empty ones if it is anything else."""
     try:
         said = msgspec.json.decode(body, type=ErrorBody)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
         return ErrorBody()
     return ErrorBody(said.code[:_LONGEST_DETAIL], said.error[:_LONGEST_DETAIL])
 

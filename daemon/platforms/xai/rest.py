@@ -67,5 +67,8 @@ def _path(call_id: str, verb: str) -> str:
 
 
 def _describe(error: httpx.HTTPError) -> str:
-    """The error in words; httpx leaves many of its messages empty."""
-    return str(error) or type(error).__name__
+    """The error in words; httpx leaves many of its messages empty and the reason (a bad certificate) further down."""
+    cause: BaseException | None = error
+    while isinstance(cause, Exception) and not str(cause):
+        cause = cause.__cause__ or cause.__context__
+    return str(cause) if isinstance(cause, Exception) else type(error).__name__

@@ -18,7 +18,11 @@ class WatchedStream(trio.abc.Stream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send; may be left half done by a cancel, like every stream."""
-        await self._stream.send_all(data)
+        try:
+            await self._stream.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._on_end()
+            raise
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until there is room."""

@@ -69,5 +69,5 @@ def _number(headers: list[tuple[str, str]], name: str) -> str | None:
 def _decode(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise WebhookRefused(400, "bad_body", "the body is not the JSON of an event") from error

@@ -1,0 +1,86 @@
+"""A whole switchboard in memory: real supervisor, real calls, real WebSocket frames, virtual time."""
+
+import random
+
+import trio
+
+from daemon.calls.admission import Offer
+from daemon.calls.setting import Setting
+from daemon.calls.supervisor import Supervisor
+from daemon.config import Config
+from daemon.core.incoming import IncomingCall
+from daemon.core.journal import Ended, Entry, Record
+from daemon.core.receipts import Receipt
+from daemon.ledger.base import Ledger
+from daemon.ledger.memory import MemoryLedger
+from daemon.observe.feed import Feed
+from daemon.platforms.xai import Xai
+from daemon.sandbox.memory import MemorySandbox
+from daemon.sandbox.script import Script
+from daemon.sandbox.switchboard import SandboxCall, Switchboard
+from tests.configured import API_KEY, CALLED
+
+EPOCH = 1_790_000_000.0
+"""Unix time when the virtual clock stands at zero."""
+
+
+def wall() -> float:
+    """The wall clock of the virtual world."""
+    return EPOCH + trio.current_time()
+
+
+class World:
+    """Everything around the calls of one test."""
+
+    def __init__(self, config: Config, nursery: trio.Nursery, *, ledger: Ledger | None = None) -> None:
+        self.config = config
+        self.switchboard = Switchboard(API_KEY)
+        self.sandbox = MemorySandbox(self.switchboard, nursery)
+        self.records: list[Record] = []
+        feed = Feed(wall)
+        feed.watch(self.records.append)
+        self.platform = Xai(config.platform.xai, self.sandbox.client(API_KEY), self.sandbox.dial)
+        self.setting = Setting(
+            config=config,
+            platform=self.platform,
+            ledger=ledger or MemoryLedger(),
+            feed=feed,
+            wall=wall,
+            rng=random.Random(7),
+        )
+        self.supervisor = Supervisor(self.setting)
+
+    def dial(self, script: Script | None = None, *, call_id: str | None = None) -> SandboxCall:
+        """Let somebody dial the number."""
+        return self.switchboard.place(script or Script(), call_id=call_id)
+
+    def incoming(self, call: SandboxCall, *, webhook_id: str | None = None, age: float = 0.0) -> IncomingCall:
+        """The call as its webhook would announce it now."""
+        return IncomingCall(
+            call_id=call.id,
+            webhook_id=webhook_id or f"msg_{call.id}",
+            called=call.called,
+            caller=call.caller,
+            created_at=wall() - age,
+            received_at=trio.current_time(),
+        )
+
+    def offer(self, call: SandboxCall) -> Offer:
+        """Announce the call to the supervisor."""
+        return self.supervisor.offer(self.incoming(call))
+
+    def entries(self, call: SandboxCall) -> list[Entry]:
+        """The call's journal."""
+        return [record.entry for record in self.records if record.call_id == call.id]
+
+    def receipts(self, call: SandboxCall) -> list[Receipt]:
+        """The call's receipts; there should be one."""
+        return [entry.receipt for entry in self.entries(call) if isinstance(entry, Ended)]
+
+    def receipt(self, call: SandboxCall) -> Receipt:
+        """The call's one receipt."""
+        (receipt,) = self.receipts(call)
+        return receipt
+
+
+__all__ = ["CALLED", "EPOCH", "World", "wall"]

@@ -1,0 +1,82 @@
+"""The whole daemon in this process, on real loopback sockets, with the sandbox as its platform."""
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import msgspec
+import trio
+
+from daemon.app import run_daemon
+from daemon.config import Config, Server
+from daemon.observe.clock import system_clock
+from daemon.sandbox.script import Script
+from daemon.sandbox.sender import announce
+from daemon.sandbox.server import open_sandbox
+from daemon.sandbox.switchboard import SandboxCall, Switchboard
+from tests.configured import API_KEY, SIGNING_SECRET, with_xai
+
+
+@dataclass
+class Live:
+    """A running daemon and its surroundings."""
+
+    board: Switchboard
+    client: httpx.AsyncClient
+    journal: Path
+    code: int | None = None
+    done: trio.Event = field(default_factory=trio.Event)
+
+    async def announce(self, call: SandboxCall) -> httpx.Response:
+        """Send the signed webhook of a call."""
+        return await announce(self.client, "/xai/sip-webhook", call, secret=SIGNING_SECRET, at=system_clock())
+
+    async def ring(self, script: Script) -> SandboxCall:
+        """Let somebody dial, and wait until the daemon has taken the call."""
+        call = self.board.place(script)
+        (await self.announce(call)).raise_for_status()
+        return call
+
+    async def exit_code(self) -> int:
+        """Wait for the end."""
+        with trio.fail_after(10):
+            await self.done.wait()
+        assert self.code is not None
+        return self.code
+
+    def records(self) -> list[dict[str, dict[str, object]]]:
+        """What happened in calls."""
+        return [msgspec.json.decode(line) for line in self.journal.read_bytes().splitlines()]
+
+
+def kill(number: signal.Signals = signal.SIGTERM) -> None:
+    """Send this process, in which the daemon runs, a signal."""
+    os.kill(os.getpid(), number)
+
+
+@asynccontextmanager
+async def live_daemon(config: Config, folder: Path) -> AsyncIterator[Live]:
+    """Run the daemon while the block lasts; it must have been told to stop by the end of it."""
+    board = Switchboard(API_KEY)
+    socket = folder / "public.sock"
+    transport = httpx.AsyncHTTPTransport(uds=str(socket))
+    async with (
+        open_sandbox(board) as address,
+        httpx.AsyncClient(base_url="http://daemon", transport=transport) as client,
+        trio.open_nursery() as nursery,
+    ):
+        config = with_xai(config, base_url=f"http://{address}", websocket_url=f"ws://{address}/v1/realtime")
+        config = msgspec.structs.replace(config, server=Server(bind=(f"unix:{socket}",)))
+        live = Live(board, client, folder / "journal")
+
+        async def run(*, task_status: trio.TaskStatus[list[str]]) -> None:
+            live.code = await run_daemon(config, events=str(live.journal), task_status=task_status)
+            live.done.set()
+
+        await nursery.start(run, name="daemon")
+        yield live
+        await live.exit_code()

@@ -1,0 +1,110 @@
+"""The daemon as a whole: start, serve, stop, over real sockets and with real signals."""
+
+import socket
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+import trio
+
+from daemon.app import run_daemon
+from daemon.config import Drain, Number, Secret, Server
+from daemon.errors import StartError
+from daemon.observe.clock import system_clock
+from daemon.sandbox.script import Leave, Say, Script, Wait
+from daemon.sandbox.sender import announce
+from tests.configured import CALLED, configuration
+from tests.live import kill, live_daemon
+
+QUICK = Drain(deadline=5.0, lame_duck=0.0)
+STAYS = Script()
+LEAVES = Script(steps=(Wait(0.05), Say("bye"), Leave()), seconds_per_word=0.01)
+
+
+async def test_answers_a_call_and_stops(tmp_path: Path) -> None:
+    async with live_daemon(configuration(drain=QUICK), tmp_path) as live:
+        assert (await live.client.get("/livez")).status_code == 200
+        call = await live.ring(LEAVES)
+        await call.over.wait()
+        kill()
+        assert await live.exit_code() == 0
+    assert call.ended_by == "caller"
+    (ended,) = [record["entry"] for record in live.records() if record["entry"]["kind"] == "Ended"]
+    assert ended["receipt"]["outcome"] == "caller_left"  # type: ignore[index]
+
+
+async def test_drain_lets_calls_end_by_themselves(tmp_path: Path) -> None:
+    drain = Drain(deadline=5.0, lame_duck=0.2)
+    async with live_daemon(configuration(drain=drain), tmp_path) as live:
+        call = await live.ring(Script(steps=(Wait(0.6), Leave()), seconds_per_word=0.01))
+        kill()
+        await trio.sleep(0.1)
+        # Lame duck: no longer ready, so that a balancer goes elsewhere, but nobody is turned away yet.
+        assert (await live.client.get("/readyz")).status_code == 503
+        assert (await live.announce(live.board.place(LEAVES))).status_code == 200
+        await trio.sleep(0.2)
+        with pytest.raises(httpx.TransportError):
+            await live.announce(live.board.place(LEAVES))
+        assert not call.over.is_set()
+        assert await live.exit_code() == 0
+    assert call.ended_by == "caller"
+
+
+async def test_second_signal_hangs_up(tmp_path: Path) -> None:
+    async with live_daemon(configuration(drain=QUICK), tmp_path) as live:
+        calls = [await live.ring(STAYS) for _ in range(3)]
+        kill()
+        await trio.sleep(0.2)
+        assert not any(call.over.is_set() for call in calls)
+        kill()
+        assert await live.exit_code() == 0
+    assert [call.ended_by for call in calls] == ["hangup"] * 3
+    reasons = [r["entry"]["receipt"]["reasons"] for r in live.records() if r["entry"]["kind"] == "Ended"]  # type: ignore[index]
+    assert reasons == [["SIGTERM", "SIGTERM"]] * 3
+
+
+async def test_deadline_hangs_up_and_says_so_in_the_exit_code(tmp_path: Path) -> None:
+    async with live_daemon(configuration(drain=Drain(deadline=0.3, lame_duck=0.0)), tmp_path) as live:
+        call = await live.ring(STAYS)
+        kill()
+        assert await live.exit_code() == 75
+    assert call.ended_by == "hangup"
+    (ended,) = [record["entry"] for record in live.records() if record["entry"]["kind"] == "Ended"]
+    assert ended["receipt"]["reasons"] == ["drain deadline 300ms", "SIGTERM"]  # type: ignore[index]
+
+
+async def test_a_number_with_a_secret_of_its_own(tmp_path: Path) -> None:
+    own = "whsec_b3duLXNlY3JldC1vZi10aGUtbnVtYmVy"
+    config = configuration(drain=QUICK)
+    config = msgspec.structs.replace(config, numbers={CALLED: Number(agent="support", webhook_secrets=(Secret(own),))})
+    async with live_daemon(config, tmp_path) as live:
+        call = live.board.place(LEAVES)
+        assert (await live.announce(call)).status_code == 401
+        answer = await announce(live.client, "/xai/sip-webhook", call, secret=own, at=system_clock())
+        assert answer.json() == {"result": "claimed"}
+        kill()
+
+
+async def test_systemd_hears_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        async with live_daemon(configuration(drain=QUICK), tmp_path) as live:
+            assert systemd.recv(1000) == b"READY=1\nSTATUS=ready"
+            call = await live.ring(Script(steps=(Wait(0.3), Leave()), seconds_per_word=0.01))
+            kill()
+            await call.over.wait()
+            await live.exit_code()
+        assert systemd.recv(1000) == b"STOPPING=1\nSTATUS=draining, 1 call left"
+        assert b"EXTEND_TIMEOUT_USEC=15000000" in systemd.recv(1000)
+
+
+async def test_address_in_use() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        bind = f"127.0.0.1:{taken.getsockname()[1]}"
+        config = msgspec.structs.replace(configuration(), server=Server(bind=(bind,)))
+        expected = pytest.RaisesExc(StartError, match=f"another process listens on {bind}")
+        with pytest.RaisesGroup(expected, flatten_subgroups=True):
+            await run_daemon(config)

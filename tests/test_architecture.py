@@ -1,0 +1,199 @@
+"""The house rules, held from the syntax tree: floors, owners, names, sizes."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "daemon"
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+# Top to bottom; a room imports only from rooms further down, or from itself.
+FLOORS = ["cli", "sandbox", "app", "operate", "web", "calls", "platforms", "ledger", "config", "observe", "core"]
+GROUND = {"errors", ""}
+
+# Who may open a nursery, and what lives in it.
+NURSERY_OWNERS = {
+    "app.py": "the daemon's services; and the wait of a drain",
+    "calls/call.py": "one call's writer and timer",
+    "calls/supervisor.py": "the calls",
+    "observe/eventfile.py": "the writer of the events file",
+    "platforms/xai/realtime.py": "one socket's reader and ping",
+    "web/connection.py": "one connection's request",
+    "web/serve.py": "the connections",
+    "sandbox/daemon_process.py": "the child's output and exit",
+    "sandbox/memory.py": "one socket in memory",
+    "sandbox/server.py": "the server; one socket",
+    "sandbox/session.py": "caller, model and keypad of one call",
+    "sandbox/switchboard.py": "one leg",
+}
+SHIELDS = {
+    "calls/settlement.py": 1,  # hanging up
+    "platforms/xai/realtime.py": 2,  # one frame; the close
+    "web/connection.py": 3,  # an answer that is being sent; the application's send; the close
+    "sandbox/daemon_process.py": 1,  # ending the child
+}
+
+by_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+
+
+def room(path: Path) -> str:
+    """The room a module belongs to; app.py is a room of its own."""
+    parts = path.relative_to(SOURCE).parts
+    return parts[0].removesuffix(".py").replace("__init__", "").replace("__main__", "cli")
+
+
+def nodes(path: Path) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(path.read_text()))
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in nodes(path):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def calls(path: Path, name: str) -> list[ast.Call]:
+    return [
+        node
+        for node in nodes(path)
+        if isinstance(node, ast.Call)
+        and (node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")) == name
+    ]
+
+
+def keywords(call: ast.Call) -> set[str | None]:
+    return {keyword.arg for keyword in call.keywords}
+
+
+@by_module
+def test_imports_run_downwards(path: Path) -> None:
+    mine = room(path)
+    allowed = GROUND if mine in GROUND else {*FLOORS[FLOORS.index(mine) :], *GROUND}
+    used = {name.split(".")[1] for name in imports(path) if name.startswith("daemon.")}
+    assert used <= allowed | {"__version__"}, f"{mine} may not import {used - allowed}"
+
+
+def test_every_room_has_its_floor() -> None:
+    assert {room(path) for path in MODULES} == {*FLOORS, *GROUND}
+
+
+def test_web_and_operate_see_no_call_inside() -> None:
+    for path in [*(SOURCE / "web").rglob("*.py"), *(SOURCE / "operate").rglob("*.py")]:
+        inside = {name for name in imports(path) if name.startswith("daemon.calls.") and "admission" not in name}
+        assert not inside, f"{path} imports {inside}"
+
+
+def test_calls_know_no_platform_by_name() -> None:
+    for path in (SOURCE / "calls").rglob("*.py"):
+        assert not {name for name in imports(path) if name.startswith("daemon.platforms.xai")}, path
+
+
+@pytest.mark.parametrize("path", sorted((SOURCE / "core").rglob("*.py")), ids=lambda path: path.name)
+def test_core_does_no_io_and_reads_no_clock(path: Path) -> None:
+    forbidden = {"trio", "time", "datetime", "socket", "random", "os", "pathlib", "structlog", "logging"}
+    assert not {name.split(".")[0] for name in imports(path)} & forbidden
+
+
+@by_module
+def test_trio_only_and_by_its_public_names(path: Path) -> None:
+    names = imports(path)
+    assert not {name for name in names if name.split(".")[0] in ("asyncio", "anyio")}
+    private = {
+        node.attr
+        for node in nodes(path)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in ("trio", "trio_websocket")
+        and node.attr.startswith("_")
+    }
+    assert not private
+    assert not {name for name in names if name.startswith("trio") and "._" in name}
+
+
+@by_module
+def test_nurseries_have_known_owners(path: Path) -> None:
+    name = str(path.relative_to(SOURCE))
+    assert name in NURSERY_OWNERS or not calls(path, "open_nursery"), f"{name} opens a nursery; who owns it?"
+
+
+@by_module
+def test_every_task_has_a_name_and_every_cancel_a_reason(path: Path) -> None:
+    for call in [*calls(path, "start_soon"), *calls(path, "start")]:
+        assert "name" in keywords(call), f"line {call.lineno}"
+    for call in calls(path, "cancel"):
+        assert "reason" in keywords(call), f"line {call.lineno}"
+
+
+@by_module
+def test_shields_are_few_and_timed(path: Path) -> None:
+    shields = [call for name in ("move_on_after", "fail_after", "CancelScope") for call in calls(path, name)]
+    shields = [call for call in shields if "shield" in keywords(call)]
+    assert len(shields) <= SHIELDS.get(str(path.relative_to(SOURCE)), 0)
+    for call in shields:
+        assert call.args or "deadline" in keywords(call), f"line {call.lineno}: a shield without a time limit"
+
+
+@by_module
+def test_no_catch_all(path: Path) -> None:
+    for node in nodes(path):
+        if isinstance(node, ast.TryStar):
+            continue
+        if isinstance(node, ast.Try):
+            for handler in node.handlers:
+                assert handler.type is not None, f"line {handler.lineno}: bare except"
+                caught = ast.unparse(handler.type)
+                reraises = any(isinstance(inner, ast.Raise) for inner in ast.walk(handler))
+                assert "BaseException" not in caught or reraises, f"line {handler.lineno}: {caught} is swallowed"
+                assert caught != "Exception", f"line {handler.lineno}: except Exception"
+
+
+@by_module
+def test_ignores_are_none(path: Path) -> None:
+    text = path.read_text()
+    assert "type: ignore" not in text
+    assert "noqa" not in text
+    assert "pragma: no cover" not in text
+
+
+@by_module
+def test_every_module_says_what_it_is_for(path: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(path.read_text()))
+    assert docstring
+    assert "TODO" not in docstring
+
+
+@by_module
+def test_modules_and_functions_fit_a_screen(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 300
+    for node in nodes(path):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            docstring = ast.get_docstring(node)
+            length = (node.end_lineno or 0) - node.lineno + 1 - (docstring.count("\n") + 2 if docstring else 0)
+            assert length <= 45, f"{node.name} has {length} lines"
+
+
+@by_module
+def test_every_module_has_its_test_file(path: Path) -> None:
+    relative = path.relative_to(SOURCE)
+    if relative.name in ("__init__.py", "__main__.py") or relative.parts[:2] == ("core", "events"):
+        return  # tests/core/test_events.py is one for all; a package's front door is tested through its rooms
+    folders = [part for part in relative.parts[:-1] if part != "xai"]
+    expected = ROOT / "tests" / Path(*folders) / f"test_{relative.name}"
+    assert expected.exists() or relative.name in NO_BEHAVIOUR, f"{expected.relative_to(ROOT)} is missing"
+
+
+# Records and protocols only: what they are used for is tested where it is used.
+NO_BEHAVIOUR = {"agent.py", "incoming.py", "commands.py", "base.py", "setting.py", "script.py", "errors.py"}
+
+
+def test_no_junk_drawers() -> None:
+    junk = {"utils", "helpers", "common", "manager", "misc"}
+    assert not {path.stem for path in MODULES} & junk

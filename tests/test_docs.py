@@ -1,0 +1,59 @@
+"""The documentation, held against what it speaks of."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import daemon
+from daemon.cli.main import main
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted(
+    path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("decisions/*.md")] if path.is_file()
+)
+
+by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+@by_page
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", page.read_text())
+    for target in targets:
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), f"{target} does not exist"
+
+
+@by_page
+def test_commands_exist(page: Path) -> None:
+    for command in re.findall(r"`(?:\.venv/bin/)?callwarden ([a-z]+)", page.read_text()):
+        assert command in main.commands, f"there is no `callwarden {command}`"
+
+
+@by_page
+def test_make_targets_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for target in re.findall(r"(?:`|^)make ([a-z]+)", page.read_text(), re.MULTILINE):
+        assert target in targets, f"there is no `make {target}`"
+
+
+@by_page
+def test_modules_and_folders_exist(page: Path) -> None:
+    for name in re.findall(r"`((?:[a-z_]+/)+(?:[a-z_]+\.py)?)`", page.read_text()):
+        assert any((base / name).exists() for base in (ROOT, ROOT / "daemon")), f"{name} does not exist"
+
+
+def test_every_decision_is_listed() -> None:
+    index = (ROOT / "decisions" / "README.md").read_text()
+    for path in (ROOT / "decisions").glob("0*.md"):
+        assert path.name in index
+
+
+def test_the_version_has_its_changes() -> None:
+    assert daemon.__version__ in (ROOT / "CHANGELOG.md").read_text()
+    assert f'version = "{daemon.__version__}"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_no_page_names_a_path_of_somebodys_machine() -> None:
+    for page in PAGES:
+        assert not re.search(r"(?<![\w/.])/(?:home|root|work|tmp)/", page.read_text()), page
