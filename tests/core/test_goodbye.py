@@ -1,0 +1,237 @@
+"""Hanging up politely, as transcripts: the wish, the goodbye, and what can come between."""
+
+import json
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.core.commands import HangUp
+from daemon.core.events import FunctionCalled
+from daemon.core.frames import FunctionCallOutput, ItemCreate, ResponseCreate
+from daemon.core.goodbye import Goodbye, answer, wish_to_hang_up
+from daemon.core.journal import GoodbyeInterrupted, GoodbyeSaid, HangUpAsked, ToolRefused
+from tests.core.contract import thoroughly
+from tests.core.playbook import WAKE, Playbook
+from tests.core.scenes import (
+    PLAIN,
+    POLITE,
+    SPEECH_STARTED,
+    STOPPED,
+    TURN,
+    agent,
+    answered,
+    done,
+    has_said,
+    heard,
+    output,
+    says,
+    tool,
+)
+
+WISH = tool("hang_up", "c1", '{"reason": "all done"}')
+ASKED = HangUpAsked(reason="all done")
+ENDED = HangUp(("hang_up by the model: all done",))
+TOO_LATE = HangUp(("goodbye deadline", "hang_up by the model: all done"))
+SAY_IT = output('{"ended":false,"now":"Say goodbye, briefly."}')
+GO_ON = output('{"ended":false,"why":"The caller is speaking again."}')
+
+
+def farewell(*, seconds: float | None = 3.0) -> Playbook:
+    """From second 1 to 2 the agent says goodbye and wants to hang up; spoken it lasts until second 4."""
+    call = answered(POLITE)
+    call.at(1.0, TURN)
+    call.at(1.0, says("Goodbye."), agent("Goodbye."))
+    call.at(1.5, WISH, ASKED)
+    call.at(2.0, done(seconds))
+    return call
+
+
+def test_the_call_ends_when_its_goodbye_has_been_heard() -> None:
+    call = farewell()
+    assert call.conversation.deadline == 4.5
+    call.at(4.5, WAKE, GoodbyeSaid(), ENDED)
+
+
+def test_without_a_length_the_goodbye_is_measured_by_its_words() -> None:
+    call = answered(POLITE)
+    call.at(1.0, TURN)
+    call.at(1.0, says("x" * 30), agent("x" * 30))
+    call.at(1.0, WISH, ASKED)
+    call.at(1.0, heard("response.done"))
+    call.at(3.5, WAKE, GoodbyeSaid(), ENDED)
+
+
+def test_the_platform_may_know_when_the_goodbye_has_been_heard() -> None:
+    call = farewell()
+    call.at(3.2, STOPPED, GoodbyeSaid(), ENDED)
+
+
+def test_the_end_of_earlier_speech_does_not_end_the_call() -> None:
+    call = answered(POLITE)
+    call.at(1.0, STOPPED)
+    call.at(1.5, WISH, ASKED)
+    call.at(1.6, STOPPED)
+    call.at(2.0, done(), SAY_IT, ResponseCreate())
+    call.at(2.1, STOPPED)
+
+
+def test_a_silent_wish_is_answered_with_a_request_for_a_goodbye() -> None:
+    call = answered(POLITE)
+    call.at(1.0, TURN)
+    call.at(1.2, WISH, ASKED)
+    call.at(1.3, done(), SAY_IT, ResponseCreate())
+    call.at(1.5, TURN)
+    call.at(1.6, says("Goodbye."), agent("Goodbye."))
+    call.at(1.7, has_said("Goodbye."), agent("Goodbye.", final=True))
+    call.at(2.0, done(2.0))
+    call.at(4.1, WAKE, GoodbyeSaid(), ENDED)
+
+
+def test_what_was_said_in_an_earlier_turn_is_no_goodbye() -> None:
+    call = answered(POLITE)
+    call.at(1.0, TURN)
+    call.at(1.0, says("You're welcome."), agent("You're welcome."))
+    call.at(2.0, done(1.5))
+    call.at(3.0, TURN)
+    call.at(3.1, WISH, ASKED)
+    call.at(3.2, done(), SAY_IT, ResponseCreate())
+
+
+def test_who_is_silent_twice_is_not_asked_again() -> None:
+    call = answered(POLITE)
+    call.at(1.0, WISH, ASKED)
+    call.at(1.0, done(), SAY_IT, ResponseCreate())
+    call.at(2.0, TURN)
+    call.at(3.0, done())
+    call.at(11.0, WAKE, TOO_LATE)
+
+
+def test_a_wish_repeated_with_the_goodbye_is_one_wish() -> None:
+    call = answered(POLITE)
+    call.at(1.0, WISH, ASKED)
+    call.at(1.0, done(), SAY_IT, ResponseCreate())
+    call.at(2.0, TURN)
+    call.at(2.0, says("Goodbye."), agent("Goodbye."))
+    call.at(2.1, tool("hang_up", "c2", '{"reason": "again"}'), HangUpAsked(reason="again"))
+    call.at(2.2, WISH)
+    call.at(2.5, done(1.0))
+    call.at(3.5, WAKE, GoodbyeSaid(), ENDED)
+
+
+def test_the_caller_may_speak_into_the_goodbye() -> None:
+    call = farewell()
+    call.at(3.0, SPEECH_STARTED, GoodbyeInterrupted(), GO_ON)
+    call.at(3.1, done(status="cancelled"))
+    call.at(3.2, SPEECH_STARTED)
+    call.at(3.3, STOPPED)
+    call.at(5.0, TURN)
+    call.at(5.0, says("Of course.", "a2"), agent("Of course.", "a2"))
+    call.at(6.0, done(1.0))
+    call.at(60.0, tool("hang_up", "c9"), HangUpAsked(reason=""))
+
+
+def test_a_wish_that_was_answered_is_not_answered_again() -> None:
+    call = answered(POLITE)
+    call.at(1.0, WISH, ASKED)
+    call.at(1.0, done(), SAY_IT, ResponseCreate())
+    call.at(2.0, SPEECH_STARTED, GoodbyeInterrupted())
+    call.at(3.0, done(status="cancelled"))
+
+
+def test_a_goodbye_that_was_cut_off_is_none() -> None:
+    call = answered(POLITE)
+    call.at(1.0, TURN)
+    call.at(1.0, says("Good"), agent("Good"))
+    call.at(1.5, WISH, ASKED)
+    call.at(2.0, done(9.0, status="cancelled"))
+    call.at(3.0, STOPPED)
+    call.at(11.5, WAKE, TOO_LATE)
+
+
+@pytest.mark.parametrize("seconds", [30.0, 1e9])
+def test_a_long_goodbye_is_cut_at_the_deadline(seconds: float) -> None:
+    call = farewell(seconds=seconds)
+    call.at(11.5, WAKE, GoodbyeSaid(), ENDED)
+
+
+def test_a_goodbye_that_never_gets_its_end_is_cut_at_the_deadline() -> None:
+    call = answered(POLITE)
+    call.at(1.0, tool("hang_up", "c1", "nonsense"), HangUpAsked(reason=""))
+    call.at(1.0, says("Goodbye."), agent("Goodbye."))
+    call.at(11.0, WAKE, HangUp(("goodbye deadline", "hang_up by the model")))
+
+
+def test_other_tools_of_the_last_turn_are_answered_but_start_no_new_turn() -> None:
+    call = answered(POLITE)
+    call.at(1.0, TURN)
+    call.at(1.0, says("Goodbye."), agent("Goodbye."))
+    call.at(1.1, tool("weather", "c2"), ToolRefused(name="weather"))
+    call.at(1.2, WISH, ASKED)
+    call.at(2.0, done(3.0), output('{"error":"There is no tool named \'weather\'."}', "c2"))
+    call.at(4.5, WAKE, GoodbyeSaid(), ENDED)
+
+
+def test_other_tools_of_a_silent_wish_share_its_one_new_turn() -> None:
+    call = answered(POLITE)
+    call.at(1.1, tool("weather", "c2"), ToolRefused(name="weather"))
+    call.at(1.2, WISH, ASKED)
+    refusal = output('{"error":"There is no tool named \'weather\'."}', "c2")
+    call.at(2.0, done(), refusal, SAY_IT, ResponseCreate())
+
+
+def test_an_agent_without_the_tool_cannot_hang_up() -> None:
+    call = answered(PLAIN)
+    call.at(1.0, WISH, ToolRefused(name="hang_up"))
+    call.at(1.0, done(), output('{"error":"There is no tool named \'hang_up\'."}'))
+    call.at(1.0, WAKE, ResponseCreate())
+
+
+# The pieces
+
+
+def test_a_goodbye_is_over_when_heard_or_when_its_time_is_up() -> None:
+    goodbye = Goodbye(FunctionCalled(call_id="c1"), "", latest=10.0)
+    assert (goodbye.made, goodbye.heard_at, goodbye.deadline) == (False, inf, 10.0)
+    goodbye.heard_at = 4.0
+    assert (goodbye.made, goodbye.deadline) == (True, 4.0)
+    goodbye.heard_at = 40.0
+    assert (goodbye.made, goodbye.deadline) == (True, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ('{"reason": "all done"}', "all done"),
+        ('{"reason": "  all\\n\\tdone\\u2028 ", "mood": 1}', "all done"),
+        (json.dumps({"reason": "x" * 500}), "x" * 200),
+        ('{"reason": null}', ""),
+        ('{"reason": 7}', ""),
+        ("{}", ""),
+        ("", ""),
+        (None, ""),
+        ("[]", ""),
+        ("because", ""),
+        ('{"reason": "\\ud800"}', ""),
+        ('{"reason": "\ud800"}', ""),
+        ('{"reason":' * 200_000, ""),
+        ('{"more":' + "[" * 200_000, ""),
+        ('{"reason": "so", "n": ' + "9" * 5000 + "}", "so"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_the_reason_for_a_wish(arguments: str | None, reason: str) -> None:
+    assert wish_to_hang_up(FunctionCalled(arguments=arguments)) == reason
+
+
+@thoroughly
+@given(st.text(st.characters()))
+def test_no_arguments_raise(arguments: str) -> None:
+    wish_to_hang_up(FunctionCalled(arguments=arguments))
+    wish_to_hang_up(FunctionCalled(arguments=json.dumps({"reason": arguments})))
+
+
+def test_an_answer_is_json_text_under_the_id_of_the_wish() -> None:
+    frame = answer(FunctionCalled(call_id="c7"), ended=False, why="“So”")
+    assert frame == ItemCreate(item=FunctionCallOutput(call_id="c7", output='{"ended":false,"why":"“So”"}'))

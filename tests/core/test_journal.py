@@ -1,0 +1,39 @@
+"""Entries are named for their class and survive being written down."""
+
+from typing import get_args
+
+import msgspec
+import pytest
+
+from daemon.core import journal
+from daemon.core.receipts import Receipt
+
+ENTRIES: list[journal.Entry] = [
+    journal.WebhookVerified(webhook_id="w1", called="+18005550199", caller=None),
+    journal.Claimed(agent="support"),
+    journal.Joined(seconds=0.2),
+    journal.SessionSent(seconds=0.3),
+    journal.SessionConfigured(model="grok-voice-latest", voice=None),
+    journal.Greeted(generated=True),
+    journal.Said(item_id="u1", speaker="caller", text="Grüß Gott", final=True),
+    journal.KeyPressed(digit="4"),
+    journal.DigitsCollected(digits=None, count=4, trigger="speech"),
+    journal.HangUpAsked(reason=""),
+    journal.GoodbyeInterrupted(),
+    journal.GoodbyeSaid(),
+    journal.ToolRefused(name="weather"),
+    journal.PlatformComplained(type="internal_error", code=None, message="server fault"),
+    journal.Ended(receipt=Receipt(outcome="hung_up", reasons=("a",), joined=True, seconds=9.0), events={"ping": 3}),
+]
+
+
+def test_no_kind_is_forgotten_here() -> None:
+    assert {type(entry) for entry in ENTRIES} == set(get_args(journal.Entry))
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: type(entry).__name__)
+def test_an_entry_survives_being_written_down(entry: journal.Entry) -> None:
+    record = journal.Record(at=1_800_000_000.5, call_id="call-1", entry=entry)
+    written = msgspec.json.encode(record)
+    assert f'"kind":"{type(entry).__name__}"'.encode() in written
+    assert msgspec.json.decode(written, type=journal.Record) == record

@@ -1,0 +1,20 @@
+"""Numbers that may be written down."""
+
+import pytest
+
+from daemon.core.redaction import short_number
+
+
+@pytest.mark.parametrize(
+    ("number", "short"),
+    [
+        ("+18005550199", "+1800…99"),
+        ("+4930123456", "+493…56"),
+        ("+123456", "…56"),
+        ("+11234", "+11234"),
+        ("+112", "+112"),
+        (None, "unknown"),
+    ],
+)
+def test_short_number(number: str | None, short: str) -> None:
+    assert short_number(number) == short
