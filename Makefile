@@ -16,7 +16,7 @@ test: setup  ## Run the tests
 check: setup  ## Format, lint, types, architecture
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
-	@find $(SOURCES) -name '*.py' -print0 | xargs -0 $(BIN)/flake8 --isolated --select=ASYNC --enable-optional=ASYNC102,ASYNC103,ASYNC104,ASYNC113,ASYNC120,ASYNC128,ASYNC910x,ASYNC911x
+	@find $(SOURCES) -name '*.py' -print0 | xargs -0 $(BIN)/flake8 --isolated --select=ASYNC1,ASYNC2,ASYNC3,ASYNC4 --startable-in-context-manager=run
 	@$(BIN)/mypy
 
 coverage: setup  ## Run the tests and fail under 95 % of lines and branches of daemon/

@@ -2,16 +2,18 @@
 
 The wish comes as a use of the built-in tool `hang_up`. If the same turn already said something, that was the
 goodbye; if not, the model is told to say one. The caller may speak into it, and then the call goes on. Pure; owned
-by the conversation.
+by `turns.py`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 
 import msgspec
 
+from daemon.core.commands import HangUp
 from daemon.core.events import FunctionCalled
 from daemon.core.frames import FunctionCallOutput, FunctionTool, ItemCreate
+from daemon.core.journal import GoodbyeSaid
 
 HANG_UP = FunctionTool(
     name="hang_up",
@@ -35,14 +37,15 @@ class _Wish(msgspec.Struct):
 class Goodbye:
     """A call that is about to be ended by the model's wish."""
 
-    wish: FunctionCalled
     reason: str
     latest: float
     """When the call is ended even if the goodbye was never made or never heard."""
     heard_at: float = inf
     """When the caller has heard it; infinite until it is made."""
-    answered: bool = False
-    """Whether the model got an answer to its wish."""
+    response_id: str | None = None
+    """The turn that said it."""
+    wishes: list[FunctionCalled] = field(default_factory=list)
+    """Uses of the tool that were not answered yet."""
 
     @property
     def made(self) -> bool:
@@ -53,6 +56,23 @@ class Goodbye:
     def deadline(self) -> float:
         """When the call is to be ended, as far as is known now."""
         return min(self.heard_at, self.latest)
+
+    def said(self, response_id: str | None, heard_at: float) -> None:
+        """A turn said it."""
+        self.response_id, self.heard_at = response_id, heard_at
+
+    def answer_wishes(self, **content: object) -> list[ItemCreate]:
+        """Tell the model that the call goes on for now."""
+        answers = [answer(wish, ended=False, **content) for wish in self.wishes]
+        self.wishes.clear()
+        return answers
+
+    def end(self) -> list[GoodbyeSaid | HangUp]:
+        """Hang up: heard to its end, or too late."""
+        wish = f"hang_up by the model: {self.reason}" if self.reason else "hang_up by the model"
+        if self.heard_at <= self.latest:
+            return [GoodbyeSaid(), HangUp((wish,))]
+        return [HangUp(("goodbye deadline", wish))]
 
 
 def wish_to_hang_up(wish: FunctionCalled) -> str:

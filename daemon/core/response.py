@@ -1,7 +1,7 @@
 """One turn of the agent while it lasts: whether it speaks, and until when the caller hears it.
 
 A response is done for the platform long before the caller has heard it, because speech is made faster than it is
-played. Pure; owned by the conversation.
+played. Pure; owned by `turns.py`.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ from daemon.core.events import Usage
 
 # Spoken English is about 15 characters a second; only used when the platform does not say how long it speaks.
 _CHARACTERS_PER_SECOND = 15.0
+# No turn is longer; a figure beyond it is a mistake that must not keep a caller waiting for an answer.
+_LONGEST = 300.0
 
 
 @dataclass(slots=True)
@@ -20,6 +22,8 @@ class ActiveResponse:
     speaking_since: float | None = None
     """When its first words came, which is about when the caller began to hear it."""
     characters: int = 0
+    heard_at: float | None = None
+    """When the caller has heard all of it; None while it is being made."""
 
     @property
     def spoke(self) -> bool:
@@ -32,11 +36,12 @@ class ActiveResponse:
             self.speaking_since = now
         self.characters += len(fragment)
 
-    def heard_at(self, usage: Usage, now: float) -> float:
-        """When the caller has heard all of it: now, if it said nothing."""
+    def finish(self, usage: Usage, now: float) -> None:
+        """Note that it is made."""
         if self.speaking_since is None:
-            return now
+            self.heard_at = now
+            return
         seconds = usage.output_audio_seconds
         if seconds is None or seconds <= 0:
             seconds = self.characters / _CHARACTERS_PER_SECOND
-        return max(now, self.speaking_since + seconds)
+        self.heard_at = max(now, self.speaking_since + min(seconds, _LONGEST))

@@ -19,6 +19,8 @@ class Turn:
     speaker: Speaker
     text: str = ""
     final: bool = False
+    cut: bool = False
+    """The caller did not hear the rest, so the words stand as they are."""
 
 
 class Transcript:
@@ -35,7 +37,7 @@ class Transcript:
     def replace(self, item_id: str, speaker: Speaker, text: str, *, final: bool) -> Turn | None:
         """Set a turn's words; gives the turn if that changed anything."""
         turn = self._turn(item_id, speaker)
-        if (turn.text, turn.final) == (text, final or turn.final):
+        if turn.cut or (turn.text, turn.final) == (text, final or turn.final):
             return None
         turn.text, turn.final = text, final or turn.final
         return turn
@@ -51,6 +53,12 @@ class Transcript:
     def finish(self, item_id: str, speaker: Speaker, text: str | None) -> Turn | None:
         """Close a turn with its whole text, or with the fragments if there is none."""
         return self.replace(item_id, speaker, text or self._turn(item_id, speaker).text, final=True)
+
+    def cut(self, item_id: str, speaker: Speaker, heard: str) -> Turn | None:
+        """Close a turn with the part of it that was heard; what comes later for it was not."""
+        changed = self.replace(item_id, speaker, heard, final=True)
+        self._turn(item_id, speaker).cut = True
+        return changed
 
     def _turn(self, item_id: str, speaker: Speaker) -> Turn:
         # The speaker too: where ids are missing, the caller's words must not become the agent's.

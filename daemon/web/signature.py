@@ -86,8 +86,8 @@ class Verifier:
         return Verified(webhook_id=webhook_id, timestamp=timestamp, numbers=frozenset(numbers))
 
     def check_number(self, called: str | None, verified: Verified) -> None:
-        """Refuse a call to a number that has secrets of its own, when it was signed with another one."""
-        if called in self._own and called not in verified.numbers:
+        """Refuse a call that was signed for another number: with a secret that is not its own, or not everybody's."""
+        if (called if called in self._own else None) not in verified.numbers:
             _refuse("wrong_secret")
 
 

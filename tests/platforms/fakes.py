@@ -45,13 +45,14 @@ class Peer:
         self.texts: list[str] = []
         self.pings: list[float] = []
         """When they came."""
+        self.pongs_heard = 0
         self.closed_with: int | None = None
         self.gone = trio.Event()
         """Set when the client has closed the connection below the WebSocket."""
         self._wire = WSConnection(ConnectionType.SERVER)
         self._text = ""
 
-    async def serve(self, until: Callable[[], bool] = lambda: False) -> None:
+    async def attend(self, until: Callable[[], bool] = lambda: False) -> None:
         """Read until the client is gone, or something has come true."""
         while not until():
             try:
@@ -79,6 +80,8 @@ class Peer:
                 self.pings.append(trio.current_time())
                 if self.pongs:
                     await self.send(event.response())
+            case Pong():
+                self.pongs_heard += 1
             case CloseConnection(code=code):
                 await self._part(event, code)
 
@@ -132,7 +135,6 @@ async def joined(
     *,
     pair: Pair = memory_stream_pair,
     peer_reads: bool = True,
-    leaves: bool = True,
     **changes: Any,
 ) -> AsyncIterator[tuple[XaiLine, Peer]]:
     """Join a call on a peer in memory; afterwards the peer must have seen the connection closed."""
@@ -141,22 +143,23 @@ async def joined(
     async with trio.open_nursery() as nursery:
         reading = trio.CancelScope()
 
-        async def serve() -> None:
+        async def attend() -> None:
             with reading:
-                await peer.serve()
+                await peer.attend()
 
         async def dial() -> trio.abc.Stream:
+            await trio.lowlevel.checkpoint()
             return ours
 
-        nursery.start_soon(serve, name="peer")
+        nursery.start_soon(attend, name="peer")
         try:
             async with Realtime(configured(**changes), dial).join(CALL) as line:
                 if not peer_reads:
                     reading.cancel(reason="stopped reading")
                 yield line, peer
         finally:
-            if peer_reads and leaves:
-                with trio.move_on_after(1, shield=True):
+            if peer_reads:
+                with trio.move_on_after(2, shield=True):
                     await peer.gone.wait()
                 assert peer.gone.is_set(), "the connection was left open"
 
@@ -167,13 +170,14 @@ async def served(handler: Handler, **changes: Any) -> AsyncIterator[tuple[Realti
     ours, theirs = memory_stream_pair()
 
     async def dial() -> trio.abc.Stream:
+        await trio.lowlevel.checkpoint()
         return ours
 
-    async def serve() -> None:
+    async def attend() -> None:
         await handler(theirs)
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(serve, name="server")
+        nursery.start_soon(attend, name="server")
         yield Realtime(configured(**changes), dial), ours
         nursery.cancel_scope.cancel(reason="test over")
 
@@ -257,7 +261,7 @@ async def loopback(handler: Handler) -> AsyncIterator[Door]:
                 await handler(stream)
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(trio.serve_listeners, handle, [listener], name="loopback")
+        await nursery.start(trio.serve_listeners, handle, [listener], name="loopback")
         yield door
         nursery.cancel_scope.cancel(reason="test over")
 

@@ -39,6 +39,7 @@ async def test_a_broken_stream_is_an_end() -> None:
     watch = Watch()
 
     async def broken() -> None:
+        await trio.lowlevel.checkpoint()
         raise trio.BrokenResourceError
 
     watch.ours.receive_stream.receive_some_hook = broken

@@ -138,6 +138,7 @@ def test_a_webhook_is_read() -> None:
     body = json.dumps({"type": INCOMING, "data": {"call_id": CALL}}).encode()
 
     async def dial() -> trio.abc.Stream:
+        await trio.lowlevel.checkpoint()
         raise AssertionError
 
     incoming = Xai(configured(), httpx.AsyncClient(trust_env=False), dial).read_webhook(body, "msg-1", 3.0)

@@ -69,14 +69,15 @@ _envelope = msgspec.json.Decoder(_Envelope)
 _known_types = frozenset(kind.__struct_config__.tag for kind in get_args(KnownEvent))
 
 # Nine frames of ten are audio that we do not need. Their type stands within the first bytes, whatever short keys
-# come before it. Quotes inside a JSON string are escaped, so words in a transcript can't look like this.
-_AUDIO = re.compile(r'"type"\s*:\s*"response\.(?:output_)?audio\.delta"')
+# come before it. Quotes inside a JSON string are escaped, so words in a transcript can't look like this, and what
+# stands inside an inner object or array doesn't count.
+_AUDIO = re.compile(r'\s*\{[^{\[]*"type"\s*:\s*"response\.(?:output_)?audio\.delta"')
 _AUDIO_WINDOW = 160
 
 
 def is_audio(frame: str) -> bool:
     """Whether a frame is a piece of audio, found without parsing it. May miss one; never takes another for one."""
-    return _AUDIO.search(frame, 0, _AUDIO_WINDOW) is not None
+    return _AUDIO.match(frame, 0, _AUDIO_WINDOW) is not None
 
 
 def decode(frame: str | bytes) -> Event:

@@ -1,5 +1,7 @@
 """Events about the session, the conversation's items, and what went wrong. Imports msgspec only."""
 
+from typing import Any
+
 import msgspec
 
 from daemon.core.events.base import ServerEvent
@@ -17,13 +19,13 @@ class Session(msgspec.Struct, frozen=True):
 class SessionCreated(ServerEvent, frozen=True, kw_only=True, tag="session.created"):
     """The socket is open and a session stands behind it. Live, turn detection is off until we configure it."""
 
-    session: Session = Session()
+    session: Session | None = None
 
 
 class SessionUpdated(ServerEvent, frozen=True, kw_only=True, tag="session.updated"):
     """Our `session.update` is in force."""
 
-    session: Session = Session()
+    session: Session | None = None
 
 
 class ConversationRef(msgspec.Struct, frozen=True):
@@ -45,11 +47,6 @@ class Part(msgspec.Struct, frozen=True):
     text: str | None = None
     transcript: str | None = None
 
-    @property
-    def words(self) -> str:
-        """What was said or written, whichever field it came in."""
-        return self.transcript or self.text or ""
-
 
 class Item(msgspec.Struct, frozen=True):
     """An entry of the conversation: a message, a function call, its output, or a kind nobody documented."""
@@ -58,16 +55,12 @@ class Item(msgspec.Struct, frozen=True):
     type: str | None = None
     role: str | None = None
     status: str | None = None
-    content: tuple[Part, ...] | None = None
+    content: Any = None
+    """Parts, of which we use none: words come by transcript events."""
     call_id: str | None = None
     name: str | None = None
     arguments: str | None = None
     output: str | None = None
-
-    @property
-    def words(self) -> str:
-        """All parts' words, in order."""
-        return " ".join(part.words for part in self.content or () if part.words)
 
 
 class ItemAdded(ServerEvent, frozen=True, kw_only=True, tag="conversation.item.added"):
@@ -113,7 +106,7 @@ class ErrorBody(msgspec.Struct, frozen=True):
 class ErrorReported(ServerEvent, frozen=True, kw_only=True, tag="error"):
     """Something was refused, or the session is over."""
 
-    error: ErrorBody = ErrorBody()
+    error: ErrorBody | None = None
 
     # Documented: `timeout` and `max_duration` end the session, the others leave it open.
     _FATAL = frozenset({"timeout", "max_duration"})
@@ -124,11 +117,13 @@ class ErrorReported(ServerEvent, frozen=True, kw_only=True, tag="error"):
     @property
     def fatal(self) -> bool:
         """Whether the session is over."""
-        return self.error.type in self._FATAL
+        return self.error is not None and self.error.type in self._FATAL
 
     @property
     def benign(self) -> bool:
         """Whether it is a harmless race."""
+        if self.error is None:
+            return False
         message = (self.error.message or "").lower()
         return self.error.code in self._BENIGN_CODES or any(words in message for words in self._BENIGN_WORDS)
 

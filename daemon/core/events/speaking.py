@@ -11,9 +11,9 @@ from daemon.core.events.session import Item, Part
 class Usage(msgspec.Struct, frozen=True):
     """What a response cost. Any figure may be missing."""
 
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    total_tokens: int | None = None
+    input_tokens: float | None = None
+    output_tokens: float | None = None
+    total_tokens: float | None = None
     output_audio_seconds: float | None = None
     """How long the response takes to be heard."""
     billable_audio_seconds: float | None = None
@@ -25,15 +25,15 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """A response as the platform describes it."""
+    """A response as the platform describes it; what we don't use may be anything."""
 
     id: str | None = None
     status: str | None = None
     status_details: Any = None
     """Documented as an object; live it is the string `unimplemented`."""
-    output: tuple[Item, ...] | None = None
+    output: Any = None
     usage: Usage | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: Any = None
 
 
 class ResponseEvent(ServerEvent, frozen=True, kw_only=True):
@@ -48,25 +48,35 @@ class ResponseEvent(ServerEvent, frozen=True, kw_only=True):
 class ResponseCreated(ServerEvent, frozen=True, kw_only=True, tag="response.created"):
     """The agent begins a turn. Supersedes an earlier one that never got its end."""
 
-    response: Response = Response()
+    response: Response | None = None
+
+    @property
+    def id(self) -> str | None:
+        """The response's id."""
+        return self.response.id if self.response else None
 
 
 class ResponseDone(ServerEvent, frozen=True, kw_only=True, tag="response.done"):
     """The agent's turn is made. The caller may still be hearing it."""
 
-    response: Response = Response()
+    response: Response | None = None
     response_id: str | None = None
     usage: Usage | None = None
 
     @property
     def id(self) -> str | None:
         """The response's id, from either place."""
-        return self.response.id or self.response_id
+        return (self.response.id if self.response else None) or self.response_id
+
+    @property
+    def status(self) -> str | None:
+        """`completed`, `cancelled` (the caller spoke into it), `incomplete` or `failed`."""
+        return self.response.status if self.response else None
 
     @property
     def spent(self) -> Usage:
         """The usage: at the top level in live frames, nested in the documentation."""
-        for usage in (self.usage, self.response.usage):
+        for usage in (self.usage, self.response.usage if self.response else None):
             if usage is not None and not usage.empty:
                 return usage
         return Usage()
