@@ -53,6 +53,17 @@ class Live:
         return [msgspec.json.decode(line) for line in self.journal.read_bytes().splitlines()]
 
 
+class Ready(trio.TaskStatus[list[str]]):
+    """Notes that the daemon is ready."""
+
+    def __init__(self) -> None:
+        self.event = trio.Event()
+
+    def started(self, value: list[str] | None = None) -> None:
+        """Take the daemon's word for it."""
+        self.event.set()
+
+
 def kill(number: signal.Signals = signal.SIGTERM) -> None:
     """Send this process, in which the daemon runs, a signal."""
     os.kill(os.getpid(), number)
@@ -73,10 +84,14 @@ async def live_daemon(config: Config, folder: Path) -> AsyncIterator[Live]:
         config = msgspec.structs.replace(config, server=Server(bind=(f"unix:{socket}",)))
         live = Live(board, client, folder / "journal")
 
-        async def run(*, task_status: trio.TaskStatus[list[str]]) -> None:
-            live.code = await run_daemon(config, events=str(live.journal), task_status=task_status)
+        ready = Ready()
+
+        async def host() -> None:
+            live.code = await run_daemon(config, events=str(live.journal), task_status=ready)
             live.done.set()
 
-        await nursery.start(run, name="daemon")
+        nursery.start_soon(host, name="daemon")
+        with trio.fail_after(10):
+            await ready.event.wait()
         yield live
         await live.exit_code()

@@ -7,6 +7,8 @@ debt is settled before the socket closes. Imports platforms.base, core, observe;
 """
 
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import structlog
 import trio
@@ -59,6 +61,14 @@ class Call:
         """Seconds since the delivery reached us."""
         return trio.current_time() - self.incoming.received_at
 
+    def conclude(self, outcome: Outcome, reasons: tuple[str, ...], line: Line | None) -> None:
+        """Make the receipt and close the journal with it."""
+        self.receipt = Receipt(outcome=outcome, reasons=reasons, joined=self.joined, seconds=self.since_webhook())
+        if outcome == "lost":
+            structlog.get_logger().error("call_lost", why=self.receipt.why, danger="the caller may still be connected")
+        events = {**self.conversation.seen, **(line.dropped if line else {})}
+        self.remember(journal.Ended(receipt=self.receipt, events=events))
+
     def obey(self, commands: list[Command]) -> None:
         """Carry out what the conversation wants, in order, without waiting.
 
@@ -85,37 +95,37 @@ async def run_call(call: Call) -> None:
     """
     setting = call.setting
     budget = setting.config.platform.xai.join_budget
+    async with _in_debt(call, None):
+        try:
+            async with join_patiently(setting.platform, call.id, budget=budget, rng=setting.rng) as line:
+                call.joined = True
+                call.remember(journal.Joined(seconds=call.since_webhook()))
+                async with _in_debt(call, line):
+                    with call.scope:
+                        await _talk(call, line)
+        except PlatformError as error:
+            structlog.get_logger().error("join_given_up", why=str(error), kind=type(error).__name__)
+            call.hang_up("gone before we joined" if isinstance(error, CallNotFound) else f"could not join: {error}")
+
+
+@asynccontextmanager
+async def _in_debt(call: Call, line: Line | None) -> AsyncIterator[None]:
+    """Settle the call when the block is left, whichever way: hang up unless the caller has left, make the receipt.
+
+    Takes at most the configured hang-up time, even when cancelled.
+    """
     try:
-        async with join_patiently(setting.platform, call.id, budget=budget, rng=setting.rng) as line:
-            call.joined = True
-            call.remember(journal.Joined(seconds=call.since_webhook()))
-            try:
-                with call.scope:
-                    await _talk(call, line)
-            finally:
-                await _settle(call, line, sys.exception())
-    except PlatformError as error:
-        structlog.get_logger().error("join_given_up", why=str(error), kind=type(error).__name__)
-        call.hang_up("gone before we joined" if isinstance(error, CallNotFound) else f"could not join: {error}")
+        yield
     finally:
         if call.receipt is None:
-            await _settle(call, None, sys.exception())
-
-
-async def _settle(call: Call, line: Line | None, error: BaseException | None) -> None:
-    """Make the receipt; hang up first, unless the platform itself says that the caller has left.
-
-    `error` is whatever is on its way through the `finally` this is called from. Bounded even when cancelled.
-    """
-    end = line.end if line else None
-    reasons = call.reasons or causes(end, error)
-    outcome: Outcome = "caller_left"
-    if call.reasons or end is None or end.lost:
-        setting = call.setting
-        outcome = await pay(setting.platform, call.id, limit=setting.config.platform.xai.hang_up_timeout)
-    call.receipt = Receipt(outcome=outcome, reasons=reasons, joined=call.joined, seconds=call.since_webhook())
-    events = {**call.conversation.seen, **(line.dropped if line else {})}
-    call.remember(journal.Ended(receipt=call.receipt, events=events))
+            end = line.end if line else None
+            reasons = call.reasons or causes(end, sys.exception())
+            outcome: Outcome = "caller_left"
+            if call.reasons or end is None or end.lost:
+                outcome = "lost"
+                with trio.move_on_after(call.setting.config.platform.xai.hang_up_timeout, shield=True):
+                    outcome = await pay(call.setting.platform, call.id)
+            call.conclude(outcome, reasons, line)
 
 
 async def _talk(call: Call, line: Line) -> None:

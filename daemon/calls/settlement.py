@@ -1,7 +1,7 @@
 """Paying a call's debt: however its scope was left, the caller's leg is down, or we say loudly that it may not be.
 
-Used by `call.py` in its clean-up, so it works under a shield, and the shield is timed. Imports platforms.base, core
-and errors; knows nothing of calls' insides.
+Used by `call.py` in its clean-up, under a timed shield. Imports platforms.base, core and errors; knows nothing of
+calls' insides.
 """
 
 import structlog
@@ -12,18 +12,14 @@ from daemon.errors import PlatformError
 from daemon.platforms.base import HangUpOutcome, LineEnd, Platform
 
 
-async def pay(platform: Platform, call_id: str, *, limit: float) -> Outcome:
-    """Hang up, even when cancelled, within `limit` seconds."""
-    why = f"no answer within {limit:g} s"
-    with trio.move_on_after(limit, shield=True):
-        try:
-            outcome = await platform.hang_up(call_id)
-        except PlatformError as error:
-            why = str(error)
-        else:
-            return "hung_up" if outcome is HangUpOutcome.HUNG_UP else "caller_left"
-    structlog.get_logger().error("hang_up_failed", why=why, fix="the caller may still be connected; see the platform")
-    return "lost"
+async def pay(platform: Platform, call_id: str) -> Outcome:
+    """Hang up. The time limit is the caller's, and so is the shield."""
+    try:
+        outcome = await platform.hang_up(call_id)
+    except PlatformError as error:
+        structlog.get_logger().error("hang_up_failed", why=str(error))
+        return "lost"
+    return "hung_up" if outcome is HangUpOutcome.HUNG_UP else "caller_left"
 
 
 def causes(end: LineEnd | None, error: BaseException | None) -> tuple[str, ...]:

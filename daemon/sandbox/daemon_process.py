@@ -98,8 +98,8 @@ async def _wait_ready(process: trio.Process, notify: trio.socket.SocketType) -> 
             while b"READY=1" not in (await notify.recv(4096)).split(b"\n"):
                 pass
             nursery.cancel_scope.cancel(reason="ready")
-            return
-        raise StartError(f"the daemon was not ready within {READY_TIMEOUT:g} s; see its log")
+        if not nursery.cancel_scope.cancel_called:
+            raise StartError(f"the daemon was not ready within {READY_TIMEOUT:g} s; see its log")
 
 
 async def _read_records(descriptor: int, taken: trio.MemorySendChannel[dict[str, object]]) -> None:

@@ -49,10 +49,10 @@ class MemorySandbox:
             call_id = request.path.partition("call_id=")[2]
             headers = {name.decode().lower(): value.decode() for name, value in request.headers}
             refused = self.switchboard.refuse_join(call_id, headers.get("authorization"))
-            if refused is not None:
+            if refused is None:
+                await self._call(await request.accept(), call_id)
+            else:
                 await request.reject(refused[0], body=json.dumps(refused[1]).encode())
-                return
-            await self._call(await request.accept(), call_id)
 
     async def _call(self, socket: WebSocketConnection, call_id: str) -> None:
         async def send(text: str) -> None:

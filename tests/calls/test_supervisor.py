@@ -227,11 +227,12 @@ async def test_run_ends_when_closed_and_empty(nursery: trio.Nursery, autojump_cl
     world = World(configuration(), nursery)
     ended = trio.Event()
 
-    async def run(*, task_status: trio.TaskStatus[None]) -> None:
-        await world.supervisor.run(task_status=task_status)
+    async def run() -> None:
+        await world.supervisor.run()
         ended.set()
 
-    await nursery.start(run)
+    nursery.start_soon(run)
+    await trio.testing.wait_all_tasks_blocked()
     call = world.dial(Script(steps=(Wait(1700), Leave())))
     await world.offer(call).verdict()
     world.supervisor.close()

@@ -6,9 +6,7 @@ import pytest
 
 from tests.config.written import AGENT, MINIMAL, NUMBER, PLATFORM, complaints, loaded
 
-NO_NUMBER = (
-    'config.toml: [numbers]: at least one number is needed; add [numbers."+18005550199"] with agent = "NAME"'
-)
+NO_NUMBER = 'config.toml: [numbers]: at least one number is needed; add [numbers."+18005550199"] with agent = "NAME"'
 NO_AGENT = 'config.toml: [agents]: at least one agent is needed; add [agents.NAME] with instructions = "..."'
 SUPPORT = "config.toml: [agents.support]"
 OWN_SECRET = 'webhook_secrets = ["${env:HOOK}"]\n'

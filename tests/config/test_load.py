@@ -76,9 +76,7 @@ def test_instructions_that_are_not_there(tmp_path: Path) -> None:
     assert complaints(tmp_path, BY_FILE) == [f"{SUPPORT}: cannot read {file}: No such file or directory"]
 
 
-@pytest.mark.parametrize(
-    ("content", "what"), [(b"", "is empty"), (b" \n", "is empty"), (b"\xff", "is not UTF-8 text")]
-)
+@pytest.mark.parametrize(("content", "what"), [(b"", "is empty"), (b" \n", "is empty"), (b"\xff", "is not UTF-8 text")])
 def test_instructions_that_say_nothing(tmp_path: Path, content: bytes, what: str) -> None:
     file = tmp_path / "prompts" / "support.md"
     file.parent.mkdir()

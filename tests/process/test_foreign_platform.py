@@ -60,8 +60,9 @@ async def test_answers_a_foreign_platform_and_a_foreign_signature(tmp_path: Path
             assert await lines.next() == {"closed": 1000}
             assert await daemon.stop() == 0
     finally:
-        platform.terminate()
-        await platform.wait()
+        platform.kill()
+        with trio.move_on_after(5, shield=True):
+            await platform.wait()
 
 
 async def announce(url: str) -> None:

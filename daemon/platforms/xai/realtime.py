@@ -105,17 +105,17 @@ class XaiLine:
             else:
                 return decode(message)
 
-    async def keep_alive(self, interval: float, timeout: float) -> None:
+    async def keep_alive(self, interval: float, limit: float) -> None:
         """Ping until cancelled; a ping that is not answered in time ends the line."""
         while True:
             await trio.sleep(interval)
-            with trio.move_on_after(timeout) as patience:
+            with trio.move_on_after(limit) as patience:
                 try:
                     await self._socket.ping()
                 except ConnectionClosed:
                     return
             if patience.cancelled_caught:
-                await self._fail(f"no answer to a ping within {timeout:g} s")
+                await self._fail(f"no answer to a ping within {limit:g} s")
                 return
 
     async def _fail(self, why: str) -> None:

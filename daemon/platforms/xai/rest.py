@@ -15,9 +15,10 @@ from daemon.platforms.xai.refusals import read_error, refusal
 
 # Documented for refer (SIP guide, FAQ): the answer comes when the transfer is settled.
 _REFER_RESULTS = {
-    200: ReferResult.ANSWERED,
     400: ReferResult.BAD_TARGET,
     404: ReferResult.NO_CALL,
+    409: ReferResult.NO_CALL,
+    410: ReferResult.NO_CALL,
     502: ReferResult.REJECTED,
     504: ReferResult.TIMED_OUT,
 }
@@ -58,7 +59,8 @@ class CallControl:
             return ReferOutcome(ReferResult.UNKNOWN, detail=_describe(error))
         said = read_error(response.content).error
         status = _SIP_STATUS.search(said)
-        result = _REFER_RESULTS.get(response.status_code, ReferResult.FAILED)
+        answered = ReferResult.ANSWERED if response.is_success else ReferResult.FAILED
+        result = _REFER_RESULTS.get(response.status_code, answered)
         return ReferOutcome(result, sip_status=int(status[1]) if status else None, detail=said)
 
 

@@ -5,7 +5,7 @@ missing or odd, the id is checked because it goes into URLs and logs, and header
 """
 
 import re
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -20,14 +20,9 @@ INCOMING = "realtime.call.incoming"
 _CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
-class _SipHeader(msgspec.Struct):
-    name: str = ""
-    value: str = ""
-
-
 class _Data(msgspec.Struct):
-    call_id: str | None = None
-    sip_headers: tuple[_SipHeader, ...] | None = None
+    call_id: Any = None
+    sip_headers: Any = None
 
 
 class _Envelope(msgspec.Struct):
@@ -36,7 +31,7 @@ class _Envelope(msgspec.Struct):
 
 class _Incoming(msgspec.Struct):
     data: _Data = msgspec.field(default_factory=_Data)
-    created_at: float | None = None
+    created_at: Any = None
 
 
 def read_webhook(body: bytes, webhook_id: str, received_at: float) -> IncomingCall | None:
@@ -48,17 +43,27 @@ def read_webhook(body: bytes, webhook_id: str, received_at: float) -> IncomingCa
         return None
     event = _decode(body, _Incoming)
     call_id = event.data.call_id
-    if call_id is None or not _CALL_ID.fullmatch(call_id):
+    if not isinstance(call_id, str) or not _CALL_ID.fullmatch(call_id):
         raise WebhookRefused(400, "bad_call_id", "data.call_id is not an id")
-    headers = [(item.name, item.value) for item in event.data.sip_headers or ()]
+    headers = _headers(event.data.sip_headers)
     return IncomingCall(
         call_id=call_id,
         webhook_id=webhook_id,
         called=_number(headers, "To"),
         caller=_number(headers, "From"),
-        created_at=event.created_at,
+        created_at=event.created_at if isinstance(event.created_at, int | float) else None,
         received_at=received_at,
     )
+
+
+def _headers(listed: object) -> list[tuple[str, str]]:
+    """The headers that are a name and a value; a call is not refused for the others."""
+    pairs = [(item.get("name"), item.get("value")) for item in _list(listed) if isinstance(item, dict)]
+    return [(name, value) for name, value in pairs if isinstance(name, str) and isinstance(value, str)]
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _number(headers: list[tuple[str, str]], name: str) -> str | None:
