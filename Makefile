@@ -15,7 +15,7 @@ demo: setup  ## Answer a phone call end to end, on this machine, with no key and
 	@$(BIN)/callwarden demo
 
 test: setup  ## Run the tests
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q -n auto
 
 check: setup  ## Format, lint, types, architecture
 	@$(BIN)/ruff format --check $(SOURCES)
@@ -24,7 +24,7 @@ check: setup  ## Format, lint, types, architecture
 	@$(BIN)/mypy
 
 coverage: setup  ## Run the tests and fail under 95 % of lines and branches of daemon/
-	@$(BIN)/coverage erase && $(BIN)/coverage run -m pytest -q && $(BIN)/coverage combine -q && $(BIN)/coverage report
+	@$(BIN)/coverage erase && $(BIN)/coverage run -m pytest -q -n auto && $(BIN)/coverage combine -q && $(BIN)/coverage report
 
 setup: $(STAMP)  ## Build .venv from the hash-locked requirements
 

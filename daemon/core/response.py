@@ -24,6 +24,8 @@ class ActiveResponse:
     characters: int = 0
     heard_at: float | None = None
     """When the caller has heard all of it; None while it is being made."""
+    interrupted: bool = False
+    """Whether the caller has spoken since it began."""
 
     @property
     def spoke(self) -> bool:

@@ -67,7 +67,8 @@ class AgentTurns:
             self._unanswered.append(call)
             moves = [journal.ToolRefused(name=call.name or "")]
         if self._response.heard_at is not None:
-            moves += self._settle()  # it comes late, after its turn's end
+            # It comes late, after its turn's end, and the caller may have spoken by now.
+            moves += self._break_off() if self._response.interrupted else self._settle()
         return moves
 
     def _wish(self, call: FunctionCalled, now: float) -> list[Move]:
@@ -83,8 +84,12 @@ class AgentTurns:
             return []  # the late end of a turn that was superseded
         self._response.finish(event.spent, now)
         if event.status == "cancelled":
-            return [*self._answer_tools(), *self.interrupted()]
+            return self._break_off()
         return self._settle()
+
+    def _break_off(self) -> list[Move]:
+        """Answer the turn's tools; what comes after it is the caller's."""
+        return [*self._answer_tools(), *self.interrupted()]
 
     def _settle(self) -> list[Move]:
         """Answer the turn's tools, and see to what comes after it."""
@@ -93,7 +98,9 @@ class AgentTurns:
         if goodbye is None:
             if moves:
                 self._reply_at = heard_at
-        elif self._response.spoke:
+            return moves
+        self._reply_at = inf  # the goodbye is the last turn
+        if self._response.spoke:
             goodbye.said(self._response.id, heard_at + self._agent.goodbye_margin)
         elif goodbye.wishes:
             moves += [*goodbye.answer_wishes(now="Say goodbye, briefly."), ResponseCreate()]
@@ -104,11 +111,12 @@ class AgentTurns:
         goodbye = self._goodbye
         if goodbye is None or not goodbye.made or response_id not in (None, goodbye.response_id):
             return []
+        goodbye.heard_at = min(goodbye.heard_at, goodbye.latest)  # heard by now, whatever was reckoned
         return [*goodbye.end()]
 
     def interrupted(self) -> list[Move]:
         """The caller speaks."""
-        self._reply_at = inf
+        self._reply_at, self._response.interrupted = inf, True
         goodbye, self._goodbye = self._goodbye, None
         if goodbye is None:
             return []

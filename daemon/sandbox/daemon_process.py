@@ -6,7 +6,6 @@ only; overrides nothing of the configuration but addresses, URLs and secrets.
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from daemon.errors import StartError
 
 READY_TIMEOUT = 30.0
 STOP_TIMEOUT = 30.0
+_BETWEEN_SIGNALS = 0.2
 
 
 @dataclass
@@ -35,10 +35,16 @@ class DaemonProcess:
     ready_after: float
     """Seconds from starting the process to READY."""
 
-    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send a signal and wait for the exit code. Errors: `trio.TooSlowError` after 30 s."""
-        self.process.send_signal(number)
+    async def stop(self) -> int:
+        """Send SIGTERM twice, so that nothing is waited for, and give the exit code.
+
+        Errors: `trio.TooSlowError` after 30 s.
+        """
         with trio.fail_after(STOP_TIMEOUT):
+            self.process.terminate()
+            # Two at once would arrive as one.
+            await trio.sleep(_BETWEEN_SIGNALS)
+            self.process.terminate()
             return await self.process.wait()
 
 
@@ -113,11 +119,9 @@ async def _read_records(descriptor: int, taken: trio.MemorySendChannel[dict[str,
 
 async def _end(process: trio.Process) -> None:
     if process.returncode is None:
-        # Twice: the first would wait for calls to end by themselves.
         process.terminate()
-        await trio.sleep(0.2)
-        if process.returncode is None:
-            process.terminate()
+        await trio.sleep(_BETWEEN_SIGNALS)
+        process.terminate()
         with trio.move_on_after(10):
             await process.wait()
             return

@@ -49,8 +49,16 @@ def caller(text: str, item: str = "u1", *, final: bool = False) -> Said:
 
 # The agent
 
-TURN = heard("response.created", response={"id": "r1", "status": "in_progress"})
-STOPPED = heard("output_audio_buffer.stopped", response_id="r1")
+
+def turn(response: str | None) -> ev.Event:
+    return heard("response.created", response={"id": response, "status": "in_progress"})
+
+
+def stopped(response: str | None) -> ev.Event:
+    return heard("output_audio_buffer.stopped", response_id=response)
+
+
+TURN, STOPPED = turn("r1"), stopped("r1")
 
 
 def says(words: str | None, item: str | None = "a1") -> ev.Event:
@@ -65,8 +73,13 @@ def agent(text: str, item: str = "a1", *, final: bool = False) -> Said:
     return Said(item_id=item, speaker="agent", text=text, final=final)
 
 
-def done(seconds: float | None = None, status: str = "completed") -> ev.Event:
-    return heard("response.done", response={"status": status}, usage={"output_audio_seconds": seconds})
+def done(seconds: float | None = None, status: str | None = "completed", response: str | None = None) -> ev.Event:
+    usage = {"output_audio_seconds": seconds}
+    return heard("response.done", response={"id": response, "status": status}, usage=usage)
+
+
+def refusal(name: str | None, call_id: str = "c1") -> ItemCreate:
+    return output(json.dumps({"error": f"There is no tool named {name!r}."}, separators=(",", ":")), call_id)
 
 
 def tool(name: str | None, call_id: str | None = "c1", arguments: str = "{}") -> ev.Event:

@@ -1,4 +1,4 @@
-"""The conversation as transcripts, from the greeting to the end; goodbyes have a file of their own."""
+"""The conversation as transcripts, from the greeting to the end; turns and goodbyes have files of their own."""
 
 import json
 import random
@@ -14,13 +14,14 @@ from daemon.core import events as ev
 from daemon.core.agent import Agent, FixedGreeting, GeneratedGreeting, KeypadRules
 from daemon.core.commands import HangUp, Remember, SendFrame
 from daemon.core.frames import ResponseCreate, ResponseSettings, SessionUpdate, spoken_exactly
-from daemon.core.journal import DigitsCollected, Greeted, KeyPressed, PlatformComplained, SessionConfigured, ToolRefused
+from daemon.core.journal import DigitsCollected, Greeted, KeyPressed, PlatformComplained, SessionConfigured
 from tests.core.contract import EXAMPLES, NAMES, Wire, thoroughly
 from tests.core.playbook import START, WAKE, Playbook
 from tests.core.scenes import (
     PLAIN,
     POLITE,
     SPEECH_STARTED,
+    STOPPED,
     TURN,
     agent,
     all_words,
@@ -30,9 +31,10 @@ from tests.core.scenes import (
     has_said,
     heard,
     key,
-    output,
     says,
+    stopped,
     tool,
+    turn,
     words_so_far,
 )
 
@@ -81,6 +83,8 @@ def test_what_the_platform_made_of_the_configuration_is_written_down() -> None:
     call.at(0.1, heard("session.created", session={"model": "grok-1", "voice": "ara"}))
     configured = SessionConfigured(model="grok-2", voice="eve")
     call.at(0.2, heard("session.updated", session={"model": "grok-2", "voice": "eve"}), configured)
+    call.at(0.3, heard("session.created", session=None))
+    call.at(0.4, heard("session.updated", session=None), SessionConfigured(model=None, voice=None))
 
 
 def test_a_platform_that_never_answers_is_not_waited_for() -> None:
@@ -172,7 +176,10 @@ def test_of_a_turn_that_was_cut_off_only_what_was_heard_is_kept() -> None:
     call.at(2.0, heard(cut, item_id="a1", transcript="Spoke and"), agent("Spoke and", final=True))
     call.at(2.1, says(" else?"))
     call.at(2.2, has_said(None))
+    call.at(2.2, has_said("Spoke and Chain, how can I help?"))
+    call.at(2.2, heard(cut, item_id="a1", transcript="Spoke"))
     call.at(2.3, done(status="cancelled"))
+    assert [turn.text for turn in call.conversation.transcript.turns] == ["Spoke and"]
 
 
 # The keypad
@@ -219,9 +226,24 @@ def test_length_submits_an_entry() -> None:
 def test_a_key_exactly_at_the_deadline_begins_a_new_entry() -> None:
     call = answered(PLAIN)
     call.at(1.0, key("4"), FOUR)
-    call.at(3.5, key("2"), TWO, entry("4", "idle"))
+    call.at(3.5, key("2"), entry("4", "idle"), TWO)
     call.at(3.5, WAKE)
     call.at(6.0, WAKE, entry("2", "idle"))
+
+
+@pytest.mark.parametrize("late", ["2", "#"])
+def test_an_entry_that_a_late_key_completes_stands_before_the_key(late: str) -> None:
+    call = answered(PLAIN)
+    call.at(1.0, key("4"), FOUR)
+    call.at(3.5, key(late), entry("4", "idle"), KeyPressed(digit=late))
+
+
+def test_without_idle_time_each_key_is_an_entry_of_its_own() -> None:
+    call = answered(like(PLAIN, keypad=KeypadRules(max_digits=2, idle_timeout=0.0)))
+    call.play(1.0, key("4"))
+    call.play(1.0, key("2"))
+    kinds = [type(command.entry) for command in call.commands[-3:] if isinstance(command, Remember)]
+    assert kinds == [KeyPressed, DigitsCollected, KeyPressed]
 
 
 @pytest.mark.parametrize("digit", [None, "", "a", "E", "42", " ", "\u0664"])
@@ -253,57 +275,6 @@ def test_sensitive_digits_are_nowhere() -> None:
     assert journal.count(KeyPressed(digit=None)) == 9
     for trace in (repr(journal), msgspec.json.encode(journal).decode(), repr(call.conversation.seen)):
         assert not set("78") & set(trace)
-
-
-# Tools
-
-
-def refusal(name: str | None, call_id: str) -> Any:
-    return output(json.dumps({"error": f"There is no tool named {name!r}."}, separators=(",", ":")), call_id)
-
-
-def test_an_unknown_tool_is_answered_and_the_next_turn_waits_until_this_one_was_heard() -> None:
-    call = answered(PLAIN)
-    call.at(1.0, TURN)
-    call.at(1.0, says("One moment."), agent("One moment."))
-    call.at(1.2, tool("weather", "c1"), ToolRefused(name="weather"))
-    call.at(1.3, done(4.0), refusal("weather", "c1"))
-    call.at(4.9, WAKE)
-    call.at(5.0, WAKE, ResponseCreate())
-    call.at(5.0, WAKE)
-
-
-def test_parallel_tools_are_answered_together() -> None:
-    call = answered(POLITE)
-    call.at(1.0, TURN)
-    call.at(1.2, tool("weather", "c1"), ToolRefused(name="weather"))
-    call.at(1.2, tool(None, "c2"), ToolRefused(name=""))
-    call.at(1.3, done(), refusal("weather", "c1"), refusal(None, "c2"))
-    call.at(1.3, WAKE, ResponseCreate())
-    call.at(2.0, TURN)
-    call.at(2.1, done())
-
-
-def test_a_tool_use_that_is_announced_twice_is_answered_once() -> None:
-    call = answered(PLAIN)
-    call.at(1.0, tool("weather", "c1"), ToolRefused(name="weather"))
-    call.at(1.0, tool("weather", "c1"))
-    call.at(1.0, tool("weather", None))
-    call.at(1.1, done(), refusal("weather", "c1"))
-    call.at(1.1, WAKE, ResponseCreate())
-    call.at(1.2, tool("weather", "c1"))
-    call.at(1.3, done())
-
-
-def test_no_turn_is_asked_for_when_the_platform_began_one() -> None:
-    call = answered(PLAIN)
-    call.at(1.0, TURN)
-    call.at(1.0, says("One moment."), agent("One moment."))
-    call.at(1.2, tool("weather", "c1"), ToolRefused(name="weather"))
-    call.at(1.3, done(4.0), refusal("weather", "c1"))
-    call.at(3.0, TURN)
-    call.at(5.0, WAKE)
-    call.at(9.0, done())
 
 
 # What goes wrong
@@ -354,6 +325,12 @@ def test_other_errors_are_written_down(error: Wire) -> None:
     call = answered(PLAIN)
     complaint = PlatformComplained(type=error.get("type"), code=error.get("code"), message=error.get("message"))
     call.at(1.0, heard("error", error=error), complaint)
+
+
+@pytest.mark.parametrize("wire", [{"error": None}, {}])
+def test_an_error_without_a_body_is_written_down(wire: Wire) -> None:
+    call = answered(PLAIN)
+    call.at(1.0, heard("error", **wire), PlatformComplained(type=None, code=None, message=None))
 
 
 def test_twenty_unreadable_events_in_a_row_end_the_call() -> None:
@@ -423,6 +400,8 @@ FIELDS: dict[str, list[Any]] = {
     "event": ["4", "#", "E", None],
     "status": ["completed", "cancelled", "in_progress", None],
     "output_audio_seconds": [0.0, 2.5, 1e9, -1.0, None],
+    "response_id": ["r1", "r2", None],
+    "id": ["r1", "r2", None],
     "event_id": ["cw-1", "cw-2", None],
 }
 
@@ -437,7 +416,10 @@ def varied(wire: Any) -> Any:
 
 
 EVENTS = [ev.decode(json.dumps(varied(wire))) for wire in EXAMPLES for _ in range(6)]
-LIVELY = [SPEECH_STARTED, TURN, says("Bye."), tool("hang_up"), tool("weather"), done(2.0), key("4"), ev.decode("[")]
+TALK = [SPEECH_STARTED, TURN, turn("r2"), says("Bye."), key("4"), ev.decode("["), STOPPED, stopped("r2")]
+ENDS = [done(2.0), done(2.0, response="r2"), done(status="cancelled"), done(response="r1", status="cancelled")]
+TOOLS = [tool(name, f"c{number}") for number in range(3) for name in ("hang_up", "weather")]
+LIVELY = [*TALK, *ENDS, *TOOLS]
 HAPPENINGS = st.one_of(st.just(WAKE), st.sampled_from(LIVELY), st.sampled_from(EVENTS))
 PAUSES = st.sampled_from([0.0, 0.1, 0.5, 2.5, 10.0, None])
 

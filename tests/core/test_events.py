@@ -124,6 +124,7 @@ def test_what_a_response_spent_stands_in_either_place(fields: Wire, seconds: flo
 def test_status_details_may_be_anything(details: object) -> None:
     event = heard("response.done", response={"status": "completed", "status_details": details})
     assert isinstance(event, ev.ResponseDone)
+    assert event.response is not None
     assert event.response.status_details == details
 
 
@@ -137,19 +138,38 @@ def test_a_finished_response_has_its_id_in_either_place(fields: Wire, expected: 
     assert event.id == expected
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (None, ""),
-        ([], ""),
-        ([{"type": "audio", "transcript": "Good"}, {"type": "text", "text": "day."}], "Good day."),
-        ([{"type": "audio"}, {"type": "audio", "transcript": None, "text": "Hello."}], "Hello."),
-    ],
-)
-def test_the_words_of_an_item(content: object, words: str) -> None:
-    event = heard("conversation.item.added", item={"content": content})
-    assert isinstance(event, ev.ItemAdded)
-    assert event.item.words == words
+ANYTHING = [None, [], {}, "text", 7, 2.5, True, [{"type": "audio", "transcript": None}, 1], {"a": [None]}]
+
+
+@pytest.mark.parametrize("anything", ANYTHING, ids=repr)
+def test_what_nobody_uses_may_be_anything(anything: object) -> None:
+    added = heard("conversation.item.added", item={"id": "i1", "content": anything})
+    assert isinstance(added, ev.ItemAdded)
+    assert (added.item.id, added.item.content) == ("i1", anything)
+    wire = {"id": "r1", "output": anything, "metadata": anything, "status_details": anything}
+    for event in (heard("response.created", response=wire), heard("response.done", response=wire)):
+        assert isinstance(event, (ev.ResponseCreated, ev.ResponseDone))
+        assert event.response is not None
+        assert (event.id, event.response.output, event.response.metadata) == ("r1", anything, anything)
+
+
+def test_a_body_may_be_null_or_missing() -> None:
+    for fields in ({}, {"response": None}, {"session": None}, {"error": None}):
+        assert heard("response.created", **fields) == ev.ResponseCreated()
+        assert heard("response.done", **fields) == ev.ResponseDone()
+        assert heard("session.created", **fields) == ev.SessionCreated()
+        assert heard("session.updated", **fields) == ev.SessionUpdated()
+        assert heard("error", **fields) == ev.ErrorReported()
+    assert (ev.ResponseCreated().id, ev.ResponseDone().id, ev.ResponseDone().status) == (None, None, None)
+    assert ev.ResponseDone().spent == ev.Usage()
+    assert (ev.ErrorReported().fatal, ev.ErrorReported().benign) == (False, False)
+
+
+def test_usage_figures_need_not_be_whole() -> None:
+    figures = {"input_tokens": 1.5, "output_tokens": 2e3, "total_tokens": 7.5, "billable_audio_seconds": 0.25}
+    event = heard("response.done", response={"id": "r1", "usage": {**figures, "output_audio_seconds": 2}})
+    assert isinstance(event, ev.ResponseDone)
+    assert event.spent == ev.Usage(**figures, output_audio_seconds=2.0)
 
 
 @pytest.mark.parametrize(
@@ -333,6 +353,21 @@ def test_words_about_audio_are_no_audio(kind: str, spelling: Wire) -> None:
     words = '"type":"response.output_audio.delta" and "type": "response.audio.delta"'
     for name in ("event_id", "transcript", "delta", words):
         assert not ev.is_audio(json.dumps({name: words, "type": kind}, **spelling))
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS, ids=str)
+@pytest.mark.parametrize("inner", [{"type": "response.output_audio.delta"}, [{"type": "response.audio.delta"}]])
+def test_audio_inside_something_else_is_no_audio(inner: object, spelling: Wire) -> None:
+    for wire in (
+        {"item": inner, "type": "ping"},
+        {"type": "ping", "item": inner},
+        {"a": {"b": inner}, "c": []},
+        [inner],
+    ):
+        assert not ev.is_audio(json.dumps(wire, **spelling))
+    behind = json.dumps({"item": inner, "type": "response.audio.delta"}, **spelling)
+    assert not ev.is_audio(behind)  # only missed
+    assert isinstance(ev.decode(behind), ev.AudioDeltaAlias)
 
 
 @thoroughly

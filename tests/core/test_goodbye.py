@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from daemon.core.commands import HangUp
 from daemon.core.events import FunctionCalled
-from daemon.core.frames import FunctionCallOutput, ItemCreate, ResponseCreate
+from daemon.core.frames import Frame, FunctionCallOutput, ItemCreate, ResponseCreate
 from daemon.core.goodbye import Goodbye, answer, wish_to_hang_up
 from daemon.core.journal import GoodbyeInterrupted, GoodbyeSaid, HangUpAsked, ToolRefused
 from tests.core.contract import thoroughly
@@ -26,8 +26,11 @@ from tests.core.scenes import (
     has_said,
     heard,
     output,
+    refusal,
     says,
+    stopped,
     tool,
+    turn,
 )
 
 WISH = tool("hang_up", "c1", '{"reason": "all done"}')
@@ -70,11 +73,14 @@ def test_the_platform_may_know_when_the_goodbye_has_been_heard() -> None:
 
 def test_the_end_of_earlier_speech_does_not_end_the_call() -> None:
     call = answered(POLITE)
-    call.at(1.0, STOPPED)
+    for end in (STOPPED, stopped(None)):
+        call.at(1.0, end)
     call.at(1.5, WISH, ASKED)
-    call.at(1.6, STOPPED)
+    for end in (STOPPED, stopped(None)):
+        call.at(1.6, end)
     call.at(2.0, done(), SAY_IT, ResponseCreate())
-    call.at(2.1, STOPPED)
+    for end in (STOPPED, stopped(None)):
+        call.at(2.1, end)
 
 
 def test_a_silent_wish_is_answered_with_a_request_for_a_goodbye() -> None:
@@ -145,15 +151,148 @@ def test_a_goodbye_that_was_cut_off_is_none() -> None:
     call.at(1.0, TURN)
     call.at(1.0, says("Good"), agent("Good"))
     call.at(1.5, WISH, ASKED)
-    call.at(2.0, done(9.0, status="cancelled"))
+    call.at(2.0, done(9.0, status="cancelled"), GoodbyeInterrupted(), GO_ON)
     call.at(3.0, STOPPED)
+    assert call.conversation.deadline == POLITE.max_duration
+
+
+def test_a_turn_that_was_cut_off_before_it_spoke_is_not_asked_for_a_goodbye() -> None:
+    call = answered(POLITE)
+    call.at(1.0, TURN)
+    call.at(1.5, WISH, ASKED)
+    call.at(1.6, done(status="cancelled"), GoodbyeInterrupted(), GO_ON)
+    call.at(2.0, SPEECH_STARTED)
+    assert call.conversation.deadline == POLITE.max_duration
+
+
+def test_all_that_a_cut_off_turn_asked_for_is_answered() -> None:
+    call = answered(POLITE)
+    call.at(1.0, TURN)
+    call.at(1.1, tool("weather", "c2"), ToolRefused(name="weather"))
+    call.at(1.2, WISH, ASKED)
+    call.at(1.3, done(status="cancelled"), refusal("weather", "c2"), GoodbyeInterrupted(), GO_ON)
+    assert call.conversation.deadline == POLITE.max_duration
+
+
+@pytest.mark.parametrize("seconds", [10.1, 30.0, 1e9])
+def test_a_long_goodbye_is_cut_at_the_deadline_and_counts_as_unheard(seconds: float) -> None:
+    call = farewell(seconds=seconds)
     call.at(11.5, WAKE, TOO_LATE)
 
 
-@pytest.mark.parametrize("seconds", [30.0, 1e9])
-def test_a_long_goodbye_is_cut_at_the_deadline(seconds: float) -> None:
-    call = farewell(seconds=seconds)
+def test_a_goodbye_that_is_heard_just_in_time_is_said() -> None:
+    call = farewell(seconds=10.0)
     call.at(11.5, WAKE, GoodbyeSaid(), ENDED)
+
+
+@pytest.mark.parametrize("seconds", [3.0, 30.0, 1e9])
+def test_what_the_platform_knows_counts_for_more_than_what_was_reckoned(seconds: float) -> None:
+    call = farewell(seconds=seconds)
+    call.at(3.2, STOPPED, GoodbyeSaid(), ENDED)
+
+
+def test_the_end_of_another_turn_does_not_end_the_call() -> None:
+    call = farewell()
+    call.at(2.1, stopped("r0"))
+    call.at(2.2, stopped(None), GoodbyeSaid(), ENDED)
+
+
+def test_a_goodbye_without_an_id_is_ended_by_its_time() -> None:
+    call = answered(POLITE)
+    call.at(1.0, turn(None))
+    call.at(1.0, says("Goodbye."), agent("Goodbye."))
+    call.at(1.5, WISH, ASKED)
+    call.at(2.0, done(3.0, response="r1"))
+    call.at(3.0, STOPPED)
+    call.at(4.5, WAKE, GoodbyeSaid(), ENDED)
+
+
+def test_several_wishes_are_all_answered() -> None:
+    call = answered(POLITE)
+    call.at(1.0, TURN)
+    call.at(1.1, WISH, ASKED)
+    call.at(1.2, tool("hang_up", "c2"), HangUpAsked(reason=""))
+    now_say = '{"ended":false,"now":"Say goodbye, briefly."}'
+    call.at(1.3, done(), SAY_IT, output(now_say, "c2"), ResponseCreate())
+    call.at(1.4, turn("r2"))
+    call.at(1.5, says("Goodbye."), agent("Goodbye."))
+    call.at(1.6, tool("hang_up", "c3"), HangUpAsked(reason=""))
+    call.at(1.6, tool("hang_up", "c4"), HangUpAsked(reason=""))
+    call.at(2.0, done(2.0, response="r2"))
+    why = '{"ended":false,"why":"The caller is speaking again."}'
+    call.at(2.5, SPEECH_STARTED, GoodbyeInterrupted(), output(why, "c3"), output(why, "c4"))
+
+
+def test_a_wish_after_the_turn_that_said_goodbye_ends_the_call_all_the_same() -> None:
+    call = answered(POLITE)
+    call.at(1.0, TURN)
+    call.at(1.0, says("Goodbye."), agent("Goodbye."))
+    call.at(1.5, done(3.0))
+    call.at(1.6, WISH, ASKED)
+    call.at(4.5, WAKE, GoodbyeSaid(), ENDED)
+
+
+def test_a_wish_after_a_silent_turn_is_answered_at_once() -> None:
+    call = answered(POLITE)
+    call.at(1.0, TURN)
+    call.at(1.5, done())
+    call.at(1.6, WISH, ASKED, SAY_IT, ResponseCreate())
+    call.at(1.7, turn("r2"))
+    call.at(1.7, says("Goodbye."), agent("Goodbye."))
+    call.at(2.0, done(1.0, response="r2"))
+    call.at(3.2, WAKE, GoodbyeSaid(), ENDED)
+
+
+@pytest.mark.parametrize("words", ["Goodbye.", None])
+def test_a_wish_after_a_turn_that_was_cut_off_comes_to_nothing(words: str | None) -> None:
+    call = answered(POLITE)
+    call.at(1.0, TURN)
+    if words:
+        call.at(1.0, says(words), agent(words))
+    call.at(1.5, done(3.0, status="cancelled"))
+    call.at(1.6, WISH, ASKED, GoodbyeInterrupted(), GO_ON)
+    assert call.conversation.deadline == POLITE.max_duration
+
+
+def test_a_wish_after_the_caller_spoke_comes_to_nothing() -> None:
+    call = answered(POLITE)
+    call.at(1.0, TURN)
+    call.at(1.0, says("Anything else?"), agent("Anything else?"))
+    call.at(1.5, done(3.0))
+    call.at(2.0, SPEECH_STARTED)
+    call.at(2.1, WISH, ASKED, GoodbyeInterrupted(), GO_ON)
+    call.at(3.0, turn("r2"))
+    call.at(3.0, says("Goodbye.", "a2"), agent("Goodbye.", "a2"))
+    call.at(3.1, tool("hang_up", "c2"), HangUpAsked(reason=""))
+    call.at(3.2, done(1.0, response="r2"))
+    call.at(4.5, WAKE, GoodbyeSaid(), HangUp(("hang_up by the model",)))
+
+
+@pytest.mark.parametrize("words", ["One moment.", None])
+def test_a_goodbye_needs_no_turn_after_it(words: str | None) -> None:
+    call = answered(POLITE)
+    call.at(1.0, TURN)
+    if words:
+        call.at(1.0, says(words), agent(words))
+    call.at(1.1, tool("weather", "c2"), ToolRefused(name="weather"))
+    call.at(1.2, done(3.0), refusal("weather", "c2"))
+    asked_for: tuple[Frame, ...] = () if words else (SAY_IT, ResponseCreate())
+    call.at(1.2, WISH, ASKED, *asked_for)
+    call.at(4.0, WAKE)
+    assert call.conversation.deadline == (4.5 if words else 11.2)
+
+
+def test_the_late_end_of_a_turn_that_was_superseded_is_no_goodbye() -> None:
+    call = answered(POLITE)
+    call.at(1.0, TURN)
+    call.at(1.1, WISH, ASKED)
+    call.at(1.2, turn("r2"))
+    call.at(1.2, says("Goodbye."), agent("Goodbye."))
+    call.at(1.3, done(0.1, response="r1"))
+    call.at(1.4, done(response="r1", status="cancelled"))
+    call.at(2.0, done(3.0, response="r2"))
+    call.at(2.1, stopped("r1"))
+    call.at(4.7, WAKE, GoodbyeSaid(), ENDED)
 
 
 def test_a_goodbye_that_never_gets_its_end_is_cut_at_the_deadline() -> None:
@@ -192,12 +331,21 @@ def test_an_agent_without_the_tool_cannot_hang_up() -> None:
 
 
 def test_a_goodbye_is_over_when_heard_or_when_its_time_is_up() -> None:
-    goodbye = Goodbye(FunctionCalled(call_id="c1"), "", latest=10.0)
+    goodbye = Goodbye("", latest=10.0)
     assert (goodbye.made, goodbye.heard_at, goodbye.deadline) == (False, inf, 10.0)
-    goodbye.heard_at = 4.0
-    assert (goodbye.made, goodbye.deadline) == (True, 4.0)
-    goodbye.heard_at = 40.0
-    assert (goodbye.made, goodbye.deadline) == (True, 10.0)
+    goodbye.said("r1", 4.0)
+    assert (goodbye.made, goodbye.response_id, goodbye.deadline) == (True, "r1", 4.0)
+    assert goodbye.end() == [GoodbyeSaid(), HangUp(("hang_up by the model",))]
+    goodbye.said("r2", 40.0)
+    assert (goodbye.made, goodbye.response_id, goodbye.deadline) == (True, "r2", 10.0)
+    assert goodbye.end() == [HangUp(("goodbye deadline", "hang_up by the model"))]
+
+
+def test_each_wish_is_answered_once() -> None:
+    goodbye = Goodbye("all done", latest=10.0, wishes=[FunctionCalled(call_id="c1"), FunctionCalled(call_id="c2")])
+    text = '{"ended":false,"why":"So."}'
+    assert goodbye.answer_wishes(why="So.") == [output(text, "c1"), output(text, "c2")]
+    assert goodbye.answer_wishes(why="So.") == []
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,9 @@ from daemon.core.response import ActiveResponse
         (0.0, 11.0, 12.0),
         (-3.0, 11.0, 12.0),
         (None, 13.0, 13.0),
+        (300.0, 11.0, 310.0),
+        (301.0, 11.0, 310.0),  # no turn is longer
+        (1e300, 11.0, 310.0),
     ],
 )
 def test_heard(seconds: float | None, now: float, heard_at: float) -> None:
@@ -23,10 +26,20 @@ def test_heard(seconds: float | None, now: float, heard_at: float) -> None:
     response.speak("x" * 10, 10.0)
     response.speak("x" * 20, 10.5)
     assert response.spoke
-    assert response.heard_at(Usage(output_audio_seconds=seconds), now) == heard_at
+    assert response.heard_at is None
+    response.finish(Usage(output_audio_seconds=seconds), now)
+    assert response.heard_at == heard_at
+
+
+def test_endless_words_are_believed_no_longer_than_a_figure() -> None:
+    response = ActiveResponse("r1")
+    response.speak("x" * 100_000, 10.0)
+    response.finish(Usage(), 11.0)
+    assert response.heard_at == 310.0
 
 
 def test_a_silent_response_is_heard_at_once() -> None:
     response = ActiveResponse(None)
     assert not response.spoke
-    assert response.heard_at(Usage(output_audio_seconds=4.0), 11.0) == 11.0
+    response.finish(Usage(output_audio_seconds=4.0), 11.0)
+    assert response.heard_at == 11.0

@@ -24,6 +24,25 @@ def test_fragments_add_up_until_the_turn_is_final() -> None:
     assert said.finish("a1", "agent", "Good") == Turn("a1", "agent", "Good", final=True)
 
 
+def test_a_turn_that_was_cut_keeps_what_was_heard() -> None:
+    said = Transcript()
+    said.append("a1", "agent", "Good day, how")
+    heard = Turn("a1", "agent", "Good day", final=True, cut=True)
+    assert said.cut("a1", "agent", "Good day") == heard
+    assert said.append("a1", "agent", " can I help?") is None
+    assert said.finish("a1", "agent", "Good day, how can I help?") is None
+    assert said.finish("a1", "agent", None) is None
+    assert said.cut("a1", "agent", "Good") is None
+    assert said.turns == (heard,)
+
+
+def test_a_cut_that_changes_no_word_still_holds() -> None:
+    said = Transcript()
+    said.finish("a1", "agent", "Good day")
+    assert said.cut("a1", "agent", "Good day") is None
+    assert said.finish("a1", "agent", "Good day, sir.") is None
+
+
 def test_turns_stand_in_the_order_in_which_they_began() -> None:
     said = Transcript()
     said.append("a1", "agent", "Hello.")
