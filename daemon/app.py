@@ -5,6 +5,7 @@ Owner of the root nursery and of the one that serves:
     run_daemon
     └─ root ................. until everything below has ended
        ├─ signals ........... operate/signals.py
+       ├─ debt collector .... calls/collector.py
        └─ serving
           ├─ supervisor ..... calls/supervisor.py, which owns the calls
           └─ webhook server . web/serve.py
@@ -13,13 +14,18 @@ Start: platform, signals, supervisor, addresses, server, READY. Stop: see `_drai
 does.
 """
 
+import random
+from functools import partial
+
 import structlog
 import trio
 from quart_trio import QuartTrio
 
+from daemon.calls.collector import DebtCollector
 from daemon.calls.setting import Setting
 from daemon.calls.supervisor import Supervisor
-from daemon.config import Config, format_duration
+from daemon.config import Config
+from daemon.core.durations import format_duration
 from daemon.ledger.memory import MemoryLedger
 from daemon.observe.clock import WallClock, system_clock
 from daemon.observe.eventfile import open_event_file
@@ -28,6 +34,7 @@ from daemon.observe.log import log_entries
 from daemon.operate.signals import watch_signals
 from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
+from daemon.platforms.base import Platform
 from daemon.platforms.xai import open_platform
 from daemon.web.ingress import create_app
 from daemon.web.limits import ServerLimits
@@ -36,6 +43,8 @@ from daemon.web.serve import Server
 from daemon.web.signature import SigningSecret, Verifier
 
 EXIT_DONE = 0
+EXIT_OWING = 1
+"""Hang-ups are still owed: callers may still be connected."""
 EXIT_FORCED = 75
 """The drain deadline, or somebody's impatience, ended calls (EX_TEMPFAIL)."""
 
@@ -59,10 +68,11 @@ async def run_daemon(
     notifier, stop, feed = Notifier(), Stop(), Feed(wall)
     feed.watch(log_entries(transcripts=config.log.transcripts))
     async with open_platform(config.platform.xai) as platform, open_event_file(events, feed):
-        setting = Setting(config=config, platform=platform, ledger=MemoryLedger(), feed=feed, wall=wall)
+        setting = _setting(config, platform, feed, wall)
         supervisor = Supervisor(setting)
         async with trio.open_nursery() as root:
-            await root.start(watch_signals, stop, name="signals")
+            await root.start(watch_signals, stop, partial(_toggle_pause, supervisor, notifier), name="signals")
+            await root.start(setting.collector.run, name="debt collector")
             async with trio.open_nursery() as serving:
                 await serving.start(supervisor.run, name="supervisor")
                 listeners = await open_listeners(config.server.bind)
@@ -72,10 +82,34 @@ async def run_daemon(
                 notifier.tell(READY=1, STATUS="ready")
                 task_status.started(addresses(listeners))
                 await stop.draining.wait()
-                code = await _drain(supervisor, server, stop, notifier, config)
+                forced = await _drain(supervisor, server, stop, notifier, config)
+            await setting.collector.settle(config.drain.settle_timeout)
+            code = _exit_code(stop, forced=forced, owing=bool(setting.collector.debts))
             root.cancel_scope.cancel(reason="stopped")
     structlog.get_logger().info("stopped", code=code)
     return code
+
+
+def _setting(config: Config, platform: Platform, feed: Feed, wall: WallClock) -> Setting:
+    ledger, rng = MemoryLedger(), random.Random()
+    collector = DebtCollector(platform, ledger, feed, config.platform.xai, rng)
+    return Setting(config=config, platform=platform, ledger=ledger, collector=collector, feed=feed, wall=wall, rng=rng)
+
+
+def _toggle_pause(supervisor: Supervisor, notifier: Notifier) -> None:
+    if supervisor.paused:
+        supervisor.resume()
+    else:
+        supervisor.pause()
+    status = "paused" if supervisor.paused else "ready"
+    structlog.get_logger().info(status, calls=supervisor.live)
+    notifier.tell(STATUS=f"{status}, {supervisor.live} calls")
+
+
+def _exit_code(stop: Stop, *, forced: bool, owing: bool) -> int:
+    if owing:
+        return EXIT_OWING
+    return EXIT_FORCED if forced and not stop.forced.is_set() else EXIT_DONE
 
 
 def _webhook_app(setting: Setting, supervisor: Supervisor) -> QuartTrio:
@@ -105,8 +139,8 @@ def _server_limits(config: Config) -> ServerLimits:
     )
 
 
-async def _drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: Notifier, config: Config) -> int:
-    """Stop in steps, each ended early by a second wish to stop; gives the exit code.
+async def _drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: Notifier, config: Config) -> bool:
+    """Stop in steps, each ended early by a second wish to stop; tells whether calls had to be hung up.
 
     1. Unready, but still taking calls, so that a balancer finds out before anybody is refused.
     2. No more calls; wait for those in progress.
@@ -128,7 +162,7 @@ async def _drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: N
         log.warning("hanging_up_all", calls=supervisor.live, why=" > ".join(reasons))
         supervisor.hang_up_all(*reasons)
         await supervisor.idle()
-    return EXIT_FORCED if forced and not stop.forced.is_set() else EXIT_DONE
+    return forced
 
 
 def _left(supervisor: Supervisor) -> str:
@@ -146,6 +180,7 @@ async def _calls_end_or(stop: Stop, supervisor: Supervisor, notifier: Notifier) 
         async def report() -> None:
             while True:
                 extension = int(3 * _STATUS_INTERVAL * 1_000_000)
+                structlog.get_logger().info("draining", calls=supervisor.live)
                 notifier.tell(STATUS=_left(supervisor), EXTEND_TIMEOUT_USEC=extension)
                 await trio.sleep(_STATUS_INTERVAL)
 

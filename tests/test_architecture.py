@@ -17,7 +17,9 @@ GROUND = {"errors", ""}
 # Who may open a nursery, and what lives in it.
 NURSERY_OWNERS = {
     "app.py": "the daemon's services; and the wait of a drain",
-    "calls/call.py": "one call's writer and timer",
+    "calls/attending.py": "one call's transfers",
+    "calls/collector.py": "the debts",
+    "calls/talking.py": "one socket's writer and timer",
     "calls/supervisor.py": "the calls",
     "observe/eventfile.py": "the writer of the events file",
     "platforms/xai/realtime.py": "one socket's reader and ping",
@@ -30,7 +32,7 @@ NURSERY_OWNERS = {
     "sandbox/switchboard.py": "one leg",
 }
 SHIELDS = {
-    "calls/call.py": 1,  # settling: the hang-up
+    "calls/attending.py": 1,  # settling: the hang-up
     "platforms/xai/realtime.py": 2,  # one frame; the close
     "web/applications.py": 1,  # the application's send
     "sandbox/daemon_process.py": 1,  # ending the child
@@ -211,6 +213,7 @@ RECORDS = {
 # Pieces that only make sense together are tested together.
 COVERED_BY = {
     "calls/admission.py": "calls/test_supervisor.py",
+    "calls/talking.py": "calls/test_attending.py",
     "cli/check.py": "cli/test_check_and_run.py",
     "cli/configuration.py": "cli/test_check_and_run.py",
     "cli/main.py": "cli/test_check_and_run.py",

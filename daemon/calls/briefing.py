@@ -31,6 +31,9 @@ def brief(name: str, agent: config.Agent) -> Agent:
             sensitive=agent.keypad.sensitive,
         ),
         max_duration=agent.max_duration,
+        silence_timeout=agent.silence_timeout,
+        check_in=agent.check_in,
+        goodbye=agent.goodbye,
         goodbye_timeout=agent.goodbye_timeout,
         goodbye_margin=agent.goodbye_margin,
     )

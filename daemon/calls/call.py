@@ -1,57 +1,81 @@
-"""One call: its scope, its tasks, its end.
+"""One call, as everybody who may act on it sees it: what it is, and the few plain things that can be done to it.
 
-Owner of one nursery, opened inside the call's scope, which is entered inside the call's socket. That nesting is the
-point: cancelling `Call.scope` hangs up, and the socket outlives it just long enough to close properly. Whatever way
-the scope is left (the caller leaves, a rule or an operator hangs up, the daemon stops, our own code fails), the
-debt is settled before the socket closes. Imports platforms.base, core, observe; never decides who is let in.
+Nothing here waits. The tasks that do are in `attending.py` (from joining to the receipt), `talking.py` (one socket's
+reader, writer and timer) and `transfer.py`; they share this object. Imports core, observe and this room; never decides
+who is let in.
 """
 
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
-import structlog
 import trio
 
-from daemon.calls.joining import join_patiently
+from daemon.calls.outbox import Outbox
 from daemon.calls.setting import Setting
-from daemon.calls.settlement import causes, pay
 from daemon.core import journal
 from daemon.core.agent import Agent
 from daemon.core.commands import Command, HangUp, Remember, SendFrame
 from daemon.core.conversation import Conversation
-from daemon.core.frames import Frame
+from daemon.core.frames import SessionUpdate
 from daemon.core.incoming import IncomingCall
-from daemon.core.receipts import Outcome, Receipt
-from daemon.errors import CallNotFound, OutboxFull, PlatformError
+from daemon.core.receipts import Debt, Outcome, Receipt
 from daemon.platforms.base import Line
-
-# A conversation sends a few frames a minute; this many unsent ones mean that the line is dead and nobody noticed.
-_OUTBOX = 256
 
 
 class Call:
-    """A call in progress. Everything here is plain; what waits are the tasks in this room that share it."""
+    """A call in progress."""
 
-    def __init__(self, incoming: IncomingCall, agent: Agent, setting: Setting) -> None:
+    def __init__(self, incoming: IncomingCall, agent: Agent, setting: Setting, *, counted: bool = True) -> None:
         self.id = incoming.call_id
         self.incoming = incoming
         self.setting = setting
         self.conversation = Conversation(agent, ready_timeout=setting.config.platform.xai.ready_timeout)
+        self.counted = counted
+        """Whether it takes a slot; callers who are only told that there is none don't."""
         self.scope = trio.CancelScope()
-        """Cancelling it is hanging up; works before the socket is open, too. Use `hang_up`, which says why."""
+        """The talk on the present socket. Cancelling it is hanging up; use `hang_up`, which says why."""
         self.timer = trio.CancelScope()
         """The timer's present wait; its deadline follows the conversation's."""
+        self.outbox = Outbox()
+        self.ending = trio.Event()
+        """Set once it is decided that the call ends."""
         self.reasons: tuple[str, ...] = ()
-        self.joined = False
+        self.outcome: Outcome | None = None
+        """How it ended, once that is known without hanging up."""
+        self.because: tuple[str, ...] = ()
+        """What stands behind every reason: why the call was diverted, if it was."""
+        self.line: Line | None = None
+        """The present socket, or the last one."""
+        self.line_opened_at = 0.0
+        self.transfers = 0
+        """Transfers that are under way."""
+        self.errands: trio.Nursery | None = None
+        """Where transfers run; exists while the call is attended to."""
         self.receipt: Receipt | None = None
-        self.outbox, self.unsent = trio.open_memory_channel[Frame](_OUTBOX)
+        self.owed = False
+        """Whether the collector has taken over the hang-up, and with it the receipt."""
+
+    @property
+    def joined(self) -> bool:
+        """Whether a socket was ever open."""
+        return self.line is not None
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to do for the call's own task."""
+        return self.receipt is not None or self.owed
 
     def hang_up(self, *reasons: str) -> None:
         """End the call. The first chain of reasons is the one that counts."""
-        if not self.reasons:
-            self.reasons = reasons
+        if not self.ending.is_set():
+            self.reasons = (*reasons, *self.because)
+            self.ending.set()
         self.scope.cancel(reason=" > ".join(reasons))
+
+    def over(self, outcome: Outcome, *reasons: str) -> None:
+        """The caller's leg is known to be gone, so the call ends and there is nothing to hang up."""
+        if not self.ending.is_set():
+            self.outcome = outcome
+        self.hang_up(*reasons)
 
     def remember(self, entry: journal.Entry) -> None:
         """Write an entry into the call's journal."""
@@ -61,15 +85,45 @@ class Call:
         """Seconds since the delivery reached us."""
         return trio.current_time() - self.incoming.received_at
 
-    def conclude(self, outcome: Outcome, reasons: tuple[str, ...], line: Line | None) -> None:
-        """Make the receipt and close the journal with it."""
-        self.receipt = Receipt(outcome=outcome, reasons=reasons, joined=self.joined, seconds=self.since_webhook())
-        if outcome == "lost":
-            structlog.get_logger().error("call_lost", why=self.receipt.why, danger="the caller may still be connected")
-        events = {**self.conversation.seen, **(line.dropped if line else {})}
-        self.remember(journal.Ended(receipt=self.receipt, events=events))
+    async def conclude(self, outcome: Outcome, reasons: tuple[str, ...]) -> None:
+        """Make the receipt: into the ledger first, then into the journal, which it closes.
 
-    def obey(self, commands: list[Command]) -> None:
+        Cancelling leaves the call unsettled.
+        """
+        receipt = Receipt(outcome=outcome, reasons=reasons, joined=self.joined, seconds=self.since_webhook())
+        await self.setting.ledger.settle(self.id, receipt)
+        self.receipt = receipt
+        self.remember(journal.Ended(receipt=receipt, events=self._events()))
+
+    def owe(self, reasons: tuple[str, ...]) -> None:
+        """Hand the hang-up, and with it the receipt, to the debt collector."""
+        self.owed = True
+        self.setting.collector.owe(
+            Debt(
+                call_id=self.id,
+                reasons=reasons,
+                joined=self.joined,
+                received_at=self.incoming.received_at,
+                events=self._events(),
+            )
+        )
+
+    def _events(self) -> dict[str, int]:
+        return {**self.conversation.seen, **(self.line.dropped if self.line else {})}
+
+    def begin(self) -> None:
+        """Configure and greet, on the call's first socket."""
+        self.remember(journal.Joined(seconds=self.since_webhook()))
+        self.obey(self.conversation.start(trio.current_time()))
+
+    def resume(self) -> None:
+        """Configure a new socket's session, ahead of everything that waits to be sent."""
+        update, *rest = self.conversation.resume(trio.current_time())
+        if isinstance(update, SendFrame) and isinstance(update.frame, SessionUpdate):
+            self.outbox.restart(update.frame)
+        self.obey(rest)
+
+    def obey(self, commands: Sequence[Command]) -> None:
         """Carry out what the conversation wants, in order, without waiting.
 
         Errors: `OutboxFull` if the platform has long stopped taking frames.
@@ -77,83 +131,9 @@ class Call:
         for command in commands:
             match command:
                 case SendFrame(frame):
-                    try:
-                        self.outbox.send_nowait(frame)
-                    except trio.WouldBlock:
-                        raise OutboxFull(f"{_OUTBOX} frames wait to be sent") from None
+                    self.outbox.put(frame)
                 case HangUp(reasons):
                     self.hang_up(*reasons)
                 case Remember(entry):
                     self.remember(entry)
         self.timer.deadline = self.conversation.deadline
-
-
-async def run_call(call: Call) -> None:
-    """Join the call and see it through to its receipt.
-
-    Cancelling hangs up. Errors: only bugs of ours get out, and not before the receipt is made.
-    """
-    setting = call.setting
-    budget = setting.config.platform.xai.join_budget
-    async with _in_debt(call, None):
-        try:
-            async with join_patiently(setting.platform, call.id, budget=budget, rng=setting.rng) as line:
-                call.joined = True
-                call.remember(journal.Joined(seconds=call.since_webhook()))
-                async with _in_debt(call, line):
-                    with call.scope:
-                        await _talk(call, line)
-        except PlatformError as error:
-            structlog.get_logger().error("join_given_up", why=str(error), kind=type(error).__name__)
-            call.hang_up("gone before we joined" if isinstance(error, CallNotFound) else f"could not join: {error}")
-
-
-@asynccontextmanager
-async def _in_debt(call: Call, line: Line | None) -> AsyncIterator[None]:
-    """Settle the call when the block is left, whichever way: hang up unless the caller has left, make the receipt.
-
-    Takes at most the configured hang-up time, even when cancelled.
-    """
-    try:
-        yield
-    finally:
-        if call.receipt is None:
-            end = line.end if line else None
-            reasons = call.reasons or causes(end, sys.exception())
-            outcome: Outcome = "caller_left"
-            if call.reasons or end is None or end.lost:
-                outcome = "lost"
-                with trio.move_on_after(call.setting.config.platform.xai.hang_up_timeout, shield=True):
-                    outcome = await pay(call.setting.platform, call.id)
-            call.conclude(outcome, reasons, line)
-
-
-async def _talk(call: Call, line: Line) -> None:
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_write, call, line, name=f"writer {call.id}")
-        nursery.start_soon(_wait_for_deadlines, call, name=f"timer {call.id}")
-        call.obey(call.conversation.start(trio.current_time()))
-        await _read(call, line)
-        nursery.cancel_scope.cancel(reason="the line ended")
-
-
-async def _read(call: Call, line: Line) -> None:
-    """The reader: the only one who feeds events to the conversation. Its end is the call's end."""
-    async for event in line:
-        call.obey(call.conversation.receive(event, trio.current_time()))
-
-
-async def _write(call: Call, line: Line) -> None:
-    """The writer: the only sender on the socket."""
-    await line.send(await call.unsent.receive())
-    call.remember(journal.SessionSent(seconds=call.since_webhook()))
-    async for frame in call.unsent:
-        await line.send(frame)
-
-
-async def _wait_for_deadlines(call: Call) -> None:
-    """The timer: wakes the conversation whenever its next deadline has passed."""
-    while True:
-        with trio.CancelScope(deadline=call.conversation.deadline) as call.timer:
-            await trio.sleep_forever()
-        call.obey(call.conversation.wake(trio.current_time()))

@@ -6,6 +6,7 @@ Made once by the app; imports config, ledger, observe, platforms.
 import random
 from dataclasses import dataclass, field
 
+from daemon.calls.collector import DebtCollector
 from daemon.config import Config
 from daemon.ledger.base import Ledger
 from daemon.observe.clock import WallClock
@@ -20,6 +21,7 @@ class Setting:
     config: Config
     platform: Platform
     ledger: Ledger
+    collector: DebtCollector
     feed: Feed
     wall: WallClock
     rng: random.Random = field(default_factory=random.Random)

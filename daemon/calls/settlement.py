@@ -1,6 +1,6 @@
 """Paying a call's debt: however its scope was left, the caller's leg is down, or we say loudly that it may not be.
 
-Used by `call.py` in its clean-up, under a timed shield. Imports platforms.base, core and errors; knows nothing of
+Used by `attending.py` in its clean-up, under a timed shield. Imports platforms.base, core and errors; knows nothing of
 calls' insides.
 """
 
@@ -12,13 +12,13 @@ from daemon.errors import PlatformError
 from daemon.platforms.base import HangUpOutcome, LineEnd, Platform
 
 
-async def pay(platform: Platform, call_id: str) -> Outcome:
-    """Hang up. The time limit is the caller's, and so is the shield."""
+async def pay(platform: Platform, call_id: str) -> Outcome | None:
+    """Hang up; None if the platform did not confirm it. The time limit is the caller's, and so is the shield."""
     try:
         outcome = await platform.hang_up(call_id)
     except PlatformError as error:
-        structlog.get_logger().error("hang_up_failed", why=str(error))
-        return "lost"
+        structlog.get_logger().warning("hang_up_failed", why=str(error))
+        return None
     return "hung_up" if outcome is HangUpOutcome.HUNG_UP else "caller_left"
 
 

@@ -12,12 +12,23 @@ import structlog
 import trio
 
 from daemon.calls.admission import Offer, Repeat, Verdict
+from daemon.calls.attending import attend
 from daemon.calls.briefing import brief
-from daemon.calls.call import Call, run_call
+from daemon.calls.call import Call
+from daemon.calls.overflow import announcer, divert
 from daemon.calls.setting import Setting
+from daemon.calls.transfer import start_transfer
 from daemon.core import journal
 from daemon.core.incoming import IncomingCall
+from daemon.core.overflow import Plan, Refuse, read_plan
 from daemon.core.redaction import short_number
+
+# What stands in a diverted call's reasons.
+_OBSTACLES = {
+    Verdict.UNROUTED: "no agent for the called number",
+    Verdict.FULL: "every slot is taken",
+    Verdict.PAUSED: "paused",
+}
 
 
 class Supervisor:
@@ -30,13 +41,14 @@ class Supervisor:
         self._changed = trio.Event()
         self._nursery: trio.Nursery | None = None
         self._context = contextvars.Context()
+        self._paused = False
         self._leaving = False
         self._closed = False
 
     @property
     def ready(self) -> bool:
         """Whether a balancer should send calls here."""
-        return self._nursery is not None and not self._leaving
+        return self._nursery is not None and not self._leaving and not self._paused
 
     @property
     def live(self) -> int:
@@ -48,35 +60,70 @@ class Supervisor:
         known = self._live.get(incoming.call_id)
         if known is not None:
             return Repeat(known[1])
-        refusal = self._refusal(incoming)
-        if refusal is not None or self._nursery is None:
-            return Offer.decided(refusal or Verdict.DRAINING)
-        agent = self._agents[self._setting.config.numbers[incoming.called or ""].agent]
-        call, offer = Call(incoming, agent, self._setting), Offer()
+        if self._nursery is None or self._closed:
+            return Offer.decided(Verdict.DRAINING)
+        if self._is_stale(incoming):
+            return Offer.decided(Verdict.STALE)
+        obstacle = self._obstacle(incoming)
+        if obstacle is None:
+            agent = self._agents[self._setting.config.numbers[incoming.called or ""].agent]
+            return self._start(self._nursery, Call(incoming, agent, self._setting), ())
+        plan = self._plan(incoming, obstacle)
+        if isinstance(plan[0], Refuse):
+            return Offer.decided(obstacle)
+        call = Call(incoming, announcer(""), self._setting, counted=False)
+        call.because = (f"overflow: {_OBSTACLES[obstacle]}",)
+        return self._start(self._nursery, call, plan)
+
+    def _start(self, nursery: trio.Nursery, call: Call, plan: Plan) -> Offer:
+        """Start the call's task; with a plan, to divert it."""
+        offer = Offer()
         self._live[call.id] = call, offer
+
+        def start() -> None:
+            nursery.start_soon(self._supervise, call, offer, plan, name=f"call {call.id}")
+
         # A task inherits its context from whoever starts it; a call must not keep a web request alive for an hour.
-        self._context.copy().run(self._start, self._nursery, call, offer)
+        self._context.copy().run(start)
         return offer
 
-    def _start(self, nursery: trio.Nursery, call: Call, offer: Offer) -> None:
-        nursery.start_soon(self._supervise, call, offer, name=f"call {call.id}")
-
-    def _refusal(self, incoming: IncomingCall) -> Verdict | None:
-        log = structlog.get_logger().bind(call_id=incoming.call_id, called=short_number(incoming.called))
-        config = self._setting.config
+    def _is_stale(self, incoming: IncomingCall) -> bool:
         age = 0.0 if incoming.created_at is None else self._setting.wall() - incoming.created_at
-        if age > config.server.max_event_age:
-            log.warning("call_missed", why=f"announced {age:.0f} s ago, the caller has hung up by now")
-            return Verdict.STALE
-        if self._closed:
-            return Verdict.DRAINING
-        if incoming.called not in config.numbers:
-            log.error("call_unrouted", fix="add the called number to [numbers] in the configuration")
+        stale = age > self._setting.config.server.max_event_age
+        if stale:
+            why = f"announced {age:.0f} s ago, the caller has hung up by now"
+            structlog.get_logger().warning("call_missed", call_id=incoming.call_id, why=why)
+        return stale
+
+    def _obstacle(self, incoming: IncomingCall) -> Verdict | None:
+        """Why no agent can take the call, if none can. The slot is the scope: what counts is what lives."""
+        config = self._setting.config
+        number = config.numbers.get(incoming.called or "")
+        if number is None:
             return Verdict.UNROUTED
-        if len(self._live) >= config.limits.max_calls:
-            log.warning("call_refused", why=f"all {config.limits.max_calls} slots of [limits] max_calls are taken")
+        if self._paused:
+            return Verdict.PAUSED
+        taken = [call.incoming.called for call in self.calls() if call.counted]
+        if len(taken) >= config.limits.max_calls:
+            return Verdict.FULL
+        if number.max_calls is not None and taken.count(incoming.called) >= number.max_calls:
             return Verdict.FULL
         return None
+
+    def _plan(self, incoming: IncomingCall, obstacle: Verdict) -> Plan:
+        """What happens to the caller instead; refusing, when too many are being diverted already."""
+        limits = self._setting.config.limits
+        number = self._setting.config.numbers.get(incoming.called or "")
+        steps = limits.unrouted if number is None else (number.overflow or limits.overflow)
+        diverted = sum(not call.counted for call in self.calls())
+        if diverted >= limits.max_overflow_calls:
+            steps = ("refuse",)
+        log = structlog.get_logger().bind(call_id=incoming.call_id, called=short_number(incoming.called))
+        if number is None:
+            log.error("call_unrouted", plan=steps, fix="add the called number to [numbers] in the configuration")
+        else:
+            log.warning("call_not_taken", why=_OBSTACLES[obstacle], plan=steps)
+        return read_plan(steps)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the calls' nursery until closed and empty. Cancelling hangs up every call."""
@@ -86,11 +133,11 @@ class Supervisor:
             while not (self._closed and not self._live):
                 await self._changed.wait()
 
-    async def _supervise(self, call: Call, offer: Offer) -> None:
+    async def _supervise(self, call: Call, offer: Offer, plan: Plan) -> None:
         """See one call through. Nothing but a cancellation ever leaves this function."""
         with structlog.contextvars.bound_contextvars(call_id=call.id):
             try:
-                await self._answer(call, offer)
+                await self._answer(call, offer, plan)
             except* Exception as bugs:
                 structlog.get_logger().error("call_failed", exc_info=bugs)
             finally:
@@ -98,7 +145,7 @@ class Supervisor:
                 del self._live[call.id]
                 self._announce()
 
-    async def _answer(self, call: Call, offer: Offer) -> None:
+    async def _answer(self, call: Call, offer: Offer, plan: Plan) -> None:
         if not await self._setting.ledger.claim(call.incoming):
             offer.decide(Verdict.DUPLICATE)
             return
@@ -107,8 +154,24 @@ class Supervisor:
         call.remember(
             journal.WebhookVerified(webhook_id=incoming.webhook_id, called=incoming.called, caller=incoming.caller)
         )
-        call.remember(journal.Claimed(agent=call.conversation.agent.name))
-        await run_call(call)
+        if plan:
+            await divert(call, plan)
+        else:
+            call.remember(journal.Claimed(agent=call.conversation.agent.name))
+            await attend(call)
+
+    def pause(self) -> None:
+        """Take no more calls until `resume`; those in progress go on."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Take calls again."""
+        self._paused = False
+
+    @property
+    def paused(self) -> bool:
+        """Whether an operator has paused us."""
+        return self._paused
 
     def leave_pool(self) -> None:
         """Stop being ready; calls are still taken, because a balancer needs a moment to notice."""
@@ -123,6 +186,18 @@ class Supervisor:
         """End every call in progress."""
         for call in self.calls():
             call.hang_up(*reasons)
+
+    def hang_up(self, call_id: str, *reasons: str) -> bool:
+        """End one call; False if it is not in progress here."""
+        known = self._live.get(call_id)
+        if known is not None:
+            known[0].hang_up(*reasons)
+        return known is not None
+
+    def transfer(self, call_id: str, destination: str, *why: str) -> bool:
+        """Begin to transfer one call to a configured destination; False if it can't be transferred now."""
+        known = self._live.get(call_id)
+        return known is not None and start_transfer(known[0], destination, *why)
 
     def calls(self) -> Iterable[Call]:
         """The calls in progress, oldest first."""

@@ -10,24 +10,36 @@ it, open a socket, or put the text of a secret into a message.
 
 from daemon.config.agents import Agent, Keypad, TurnDetection
 from daemon.config.load import load
-from daemon.config.records import Config, Drain, Limits, Log, Number, Platforms, Server, XaiPlatform
+from daemon.config.records import (
+    Config,
+    Destination,
+    Drain,
+    Limits,
+    Log,
+    Number,
+    Platforms,
+    Recovery,
+    Server,
+    XaiPlatform,
+)
 from daemon.config.secrets import Secret
-from daemon.config.units import format_duration, parse_duration, parse_size
+from daemon.config.units import parse_duration, parse_size
 
 __all__ = [
     "Agent",
     "Config",
+    "Destination",
     "Drain",
     "Keypad",
     "Limits",
     "Log",
     "Number",
     "Platforms",
+    "Recovery",
     "Secret",
     "Server",
     "TurnDetection",
     "XaiPlatform",
-    "format_duration",
     "load",
     "parse_duration",
     "parse_size",

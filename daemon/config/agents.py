@@ -84,6 +84,12 @@ class Agent(Struct, frozen=True, kw_only=True):
     """Seconds to wait for last words to be spoken before hanging up."""
     goodbye_margin: Duration = 0.5
     """Seconds added to the length of the last words, for sound that is still on its way."""
+    goodbye: str = "Goodbye."
+    """Words before Callwarden hangs up by itself, after silence or `max_duration`; empty for none."""
+    silence_timeout: Duration = 30.0
+    """Seconds without a word from either side before `check_in`, and as long again before `goodbye`; 0 is never."""
+    check_in: str = "Are you still there?"
+    """Fixed words that ask a silent caller for a sign of life; empty to go straight to the goodbye."""
     turn_detection: TurnDetection = field(default_factory=TurnDetection)
     """When the caller's turn is over."""
     keypad: Keypad = field(default_factory=Keypad)

@@ -2,20 +2,23 @@
 
 They look at the document as it was written and not at records, so that they still speak when some other key is
 wrong. What has the wrong type they pass over; the decoder reports it. Owned by `load.py`; imports the standard
-library and this room's checks and report.
+library, core's plans and this room's checks, plans and report.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 from daemon.config.checks import suggest
-from daemon.config.report import Report
+from daemon.config.plans import EXAMPLE_URI
+from daemon.config.report import KeyPath, Report
+from daemon.core.overflow import Refer, read_step
 
 
 def check_agreement(document: dict[str, Any], report: Report) -> None:
     """Report every contradiction and every gap between the tables of a document."""
     _check_presence(document, report)
     _check_routes(document, report)
+    _check_plans(document, report)
     _check_signatures(document, report)
     for name, agent in tables(document, "agents"):
         _check_agent(name, agent, report)
@@ -46,6 +49,37 @@ def _check_routes(document: dict[str, Any], report: Report) -> None:
         if isinstance(agent, str) and agent not in agents:
             hint = suggest(agent, tuple(agents)) or f"; there is: {', '.join(agents)}"
             report.add(("numbers", number, "agent"), f'there is no agent "{agent}"{hint}')
+
+
+def _check_plans(document: dict[str, Any], report: Report) -> None:
+    destinations = document.get("destinations", {})
+    if not isinstance(destinations, dict):
+        return
+    there_is = f"there is: {', '.join(destinations)}" if destinations else f"add [destinations.NAME] with {EXAMPLE_URI}"
+    for path, plan in _plans(document):
+        for place, step in enumerate(plan, start=1):
+            name = _referred_to(step)
+            if name is not None and name not in destinations:
+                hint = suggest(name, tuple(destinations)) or f"; {there_is}"
+                report.add(path, f'item {place}: there is no destination "{name}"{hint}')
+
+
+def _plans(document: dict[str, Any]) -> Iterator[tuple[KeyPath, list[object]]]:
+    plans: dict[KeyPath, object] = {
+        ("numbers", number, "overflow"): route.get("overflow") for number, route in tables(document, "numbers")
+    }
+    limits = document.get("limits")
+    if isinstance(limits, dict):
+        plans |= {("limits", key): limits.get(key) for key in ("overflow", "unrouted")}
+    yield from ((path, plan) for path, plan in plans.items() if isinstance(plan, list))
+
+
+def _referred_to(step: object) -> str | None:
+    try:
+        read = read_step(step) if isinstance(step, str) else None
+    except ValueError:
+        return None
+    return read.destination if isinstance(read, Refer) else None
 
 
 def _check_signatures(document: dict[str, Any], report: Report) -> None:

@@ -50,12 +50,13 @@ def bind_address(text: str) -> str:
         raise ValueError(f"{_EXPECTED_BIND}; a port is a number from 0 to 65535")
     if not host:
         raise ValueError(f'{_EXPECTED_BIND}; for every IPv4 address of this machine write "0.0.0.0:{port}"')
-    if not _is_host(host):
+    if not is_host(host):
         raise ValueError(_EXPECTED_BIND)
     return text
 
 
-def _is_host(host: str) -> bool:
+def is_host(host: str) -> bool:
+    """Tell whether this is a host name, an IPv4 address, or an IPv6 address in brackets."""
     if host.startswith("[") and host.endswith("]"):
         return _address(host[1:-1]) is not None and ":" in host
     # A name whose last part is a number is an IPv4 address, or a misspelt one.
@@ -150,8 +151,17 @@ def phone_number(text: str) -> str:
 
 def agent_name(text: str) -> str:
     """Accept the name of an agent."""
+    return _name(text, "an agent's name")
+
+
+def destination_name(text: str) -> str:
+    """Accept the name of a destination."""
+    return _name(text, "a destination's name")
+
+
+def _name(text: str, what: str) -> str:
     if not re.fullmatch(r"[a-z0-9_-]{1,64}", text):
-        raise ValueError("an agent's name is 1 to 64 of the characters a-z, 0-9, _ and -")
+        raise ValueError(f"{what} is 1 to 64 of the characters a-z, 0-9, _ and -")
     return text
 
 

@@ -2,7 +2,7 @@
 
 To mypy and to every user of a record a `Duration` is a plain float and a `Size` a plain int; the mark only tells
 the decoder how the file writes them. Owned by the configuration room; imports msgspec and this room's units,
-checks and secrets. Must never decode anything itself.
+checks, plans and secrets. Must never decode anything itself.
 """
 
 from collections.abc import Callable
@@ -11,16 +11,16 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from daemon.config import checks
+from daemon.config import checks, plans
 from daemon.config.secrets import Secret, check_api_key, check_webhook_secret
 from daemon.config.units import (
     EXPECTED_DURATION,
     EXPECTED_SIZE,
-    format_duration,
     format_size,
     parse_duration,
     parse_size,
 )
+from daemon.core.durations import format_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,13 @@ WebSocketUrl = Annotated[str, Check(checks.url("wss", "ws"))]
 PhoneNumber = Annotated[str, Check(checks.phone_number)]
 CloseCode = Annotated[int, Meta(ge=1000, le=4999)]
 
+DestinationUri = Annotated[str, Meta(max_length=256), Check(plans.destination_uri)]
+OverflowStep = Annotated[str, Check(plans.step)]
+OverflowPlan = Annotated[tuple[OverflowStep, ...], Check(plans.plan)]
+"""Steps as they are written, each right; `core.overflow.read_plan` reads them. May be empty."""
+
 AgentName = Annotated[str, Check(checks.agent_name)]
+DestinationName = Annotated[str, Check(checks.destination_name)]
 ToolName = Annotated[str, Check(checks.tool_name)]
 Language = Annotated[str, Check(checks.language)]
 Terminator = Annotated[str, Check(checks.terminator)]

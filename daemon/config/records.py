@@ -1,8 +1,8 @@
 """The configuration as records: one per table of the file, frozen, every key with its meaning, unit and default.
 
 To add a table, add a record and a field that holds it; the decoder learns of it from here. Owned by the
-configuration room and read by all; imports msgspec and this room's kinds. Must never hold behaviour, and must never
-change once a call has started with it.
+configuration room and read by all; imports msgspec and this room's kinds and plans. Must never hold behaviour, and
+must never change once a call has started with it.
 """
 
 from typing import Annotated, Literal
@@ -18,9 +18,12 @@ from daemon.config.kinds import (
     Check,
     CloseCode,
     Count,
+    DestinationName,
+    DestinationUri,
     Duration,
     Example,
     HttpUrl,
+    OverflowPlan,
     PhoneNumber,
     PublicUrl,
     Size,
@@ -29,6 +32,7 @@ from daemon.config.kinds import (
     WebhookSecret,
     WebSocketUrl,
 )
+from daemon.config.plans import EXAMPLE_URI
 
 
 class Server(Struct, frozen=True, kw_only=True):
@@ -87,6 +91,8 @@ class XaiPlatform(Struct, frozen=True, kw_only=True):
     """Seconds for one request to transfer a call; it is answered only once the other side has rung."""
     join_budget: Timeout = 8.0
     """Seconds for all attempts together to join one call."""
+    max_call_duration: Timeout = 7200.0
+    """Seconds of the longest call the platform allows; a hang-up that is owed is tried for this long."""
     end_close_codes: tuple[CloseCode, ...] = (1000, 1001)
     """WebSocket close codes that mean the call is over; any other is a broken connection."""
     max_message: Size = 4 * 1024 * 1024
@@ -107,13 +113,39 @@ class Number(Struct, frozen=True, kw_only=True):
     """Name of the agent that answers. Required."""
     webhook_secrets: Annotated[tuple[WebhookSecret, ...], Check(distinct)] = ()
     """Secrets that sign deliveries for this number; empty for the platform's."""
+    max_calls: Count | None = None
+    """Calls to this number in progress at the same time; None for no limit but that of `[limits]`."""
+    overflow: OverflowPlan = ()
+    """What happens to calls to this number beyond a limit, step by step; empty for the plan of `[limits]`."""
+
+
+class Destination(Struct, frozen=True, kw_only=True):
+    """`[destinations.NAME]`: a place that callers can be sent to."""
+
+    uri: Annotated[DestinationUri, Example(EXAMPLE_URI)]
+    """`tel:+E164`, or `sip:user@host` with an optional port and `;transport=`; at most 256 characters. Required."""
+    description: str = ""
+    """What is there, in words for people."""
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """`[limits]`: how much at once."""
+    """`[limits]`: how much at once, and what happens to the rest."""
 
     max_calls: Count = 20
-    """Calls in progress at the same time; further ones are refused."""
+    """Calls in progress at the same time; what happens to further ones is `overflow`."""
+    overflow: Annotated[OverflowPlan, Meta(min_length=1)] = ("refuse",)
+    """What happens to calls beyond a limit whose number has no plan of its own, step by step."""
+    unrouted: Annotated[OverflowPlan, Meta(min_length=1)] = ("refuse",)
+    """What happens to calls to a number that is not in `[numbers]`, step by step."""
+    max_overflow_calls: Count = 10
+    """Callers being referred or told that all lines are busy at the same time; further ones are refused."""
+
+
+class Recovery(Struct, frozen=True, kw_only=True):
+    """`[recovery]`: what is done for a call whose connection broke."""
+
+    rejoin_window: Duration = 10.0
+    """Seconds for which it is tried to join the call again before it is hung up; 0 is never."""
 
 
 class Drain(Struct, frozen=True, kw_only=True):
@@ -123,6 +155,8 @@ class Drain(Struct, frozen=True, kw_only=True):
     """Seconds that calls in progress get to end by themselves before they are ended."""
     lame_duck: Duration = 2.0
     """Seconds between turning unready and refusing calls, for the balancer to notice."""
+    settle_timeout: Duration = 10.0
+    """Seconds at the end for which hang-ups that are still owed are tried, before the daemon exits with 1."""
 
 
 class Log(Struct, frozen=True, kw_only=True):
@@ -147,8 +181,12 @@ class Config(Struct, frozen=True, kw_only=True):
     """What happens to calls, by called number in E.164 form. At least one."""
     agents: dict[AgentName, Agent]
     """Who answers, by name. At least one."""
+    destinations: dict[DestinationName, Destination] = field(default_factory=dict)
+    """Where callers can be sent, by name."""
     limits: Limits = field(default_factory=Limits)
-    """How much at once."""
+    """How much at once, and what happens to the rest."""
+    recovery: Recovery = field(default_factory=Recovery)
+    """What is done for a call whose connection broke."""
     drain: Drain = field(default_factory=Drain)
     """How to stop."""
     log: Log = field(default_factory=Log)

@@ -8,6 +8,8 @@ import re
 from decimal import Decimal
 from typing import Final
 
+from daemon.core.durations import format_duration
+
 EXPECTED_DURATION: Final = 'a duration such as "2.5s", "500ms", "10m", "1h" or "90d"'
 EXPECTED_SIZE: Final = 'a size such as "64KiB", "4MiB" or a whole number of bytes'
 
@@ -41,20 +43,6 @@ def parse_duration(text: str) -> float:
     if seconds > LONGEST:
         raise ValueError(f"expected a duration of at most {format_duration(LONGEST)}")
     return seconds
-
-
-def format_duration(seconds: float) -> str:
-    """Write a duration the shortest way that `parse_duration` reads back to exactly the same number."""
-    if seconds and seconds == int(seconds):
-        for unit in ("d", "h", "m"):
-            count, rest = divmod(int(seconds), int(_SECONDS[unit]))
-            if not rest:
-                return f"{count}{unit}"
-    exact = Decimal(repr(seconds))
-    if 0 < exact < 1 and not (exact * 1000) % 1:
-        return f"{int(exact * 1000)}ms"
-    # A plain "f" never gives an exponent; the trailing ".0" of a whole float says nothing.
-    return f"{exact:f}".removesuffix(".0") + "s"
 
 
 def parse_size(written: str | int) -> int:

@@ -47,7 +47,15 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     """None: the caller speaks first."""
     keypad: KeypadRules = KeypadRules()
     max_duration: float = 1800.0
-    """Seconds after which the call is ended whatever happens."""
+    """Seconds after which the call is brought to an end."""
+    silence_timeout: float = 0.0
+    """Seconds without a word from either side before the caller is asked, and again before the goodbye; 0 for never."""
+    check_in: str = ""
+    """What a silent caller is asked; empty to say goodbye at once."""
+    goodbye: str = ""
+    """What is said before we hang up of our own accord; empty for nothing."""
+    announcement: bool = False
+    """Whether the greeting is all there is: say it, hang up."""
     goodbye_timeout: float = 10.0
     """Seconds a goodbye may take, from the wish to hang up to the hang-up."""
     goodbye_margin: float = 0.5

@@ -4,9 +4,9 @@ Rule 1: everything that decides what is sent or when the call ends lives here or
 (keypad, transcript, the agent's turns). Rule 2: no I/O, no clock, no Trio; `now` is seconds of one monotonic clock.
 Rule 3: nothing that the platform can send raises. Rule 4: after the end, nothing more is commanded.
 
-Theory of operation. The shell calls `start` once when the socket is open, `receive` for each event in order, and
-`wake` when `deadline` has passed; each gives the commands to carry out. The pieces answer in moves (a frame, an entry,
-the end); this module numbers the frames and sees to it that the end is the last.
+Theory of operation. The shell calls `start` once when the socket is open, `resume` when it is open again, `receive`
+for each event in order, and `wake` when `deadline` has passed; each gives the commands to carry out. The pieces answer
+in moves (a frame, an entry, the end); this module numbers the frames and sees to it that the end is the last.
 """
 
 from collections import Counter
@@ -20,8 +20,10 @@ from daemon.core import events as ev
 from daemon.core import journal
 from daemon.core.agent import Agent, FixedGreeting
 from daemon.core.commands import Command, HangUp, Remember, SendFrame
+from daemon.core.durations import format_duration
 from daemon.core.frames import Frame, ItemCreate, ResponseCreate, ResponseSettings, SessionUpdate, spoken_exactly
 from daemon.core.keypad import Entry, KeypadBuffer
+from daemon.core.silence import Silence
 from daemon.core.transcript import Transcript, Turn
 from daemon.core.turns import AgentTurns, Move
 
@@ -37,10 +39,8 @@ _Uneventful = (
     | ev.ItemReplayed
     | ev.ItemDeleted
     | ev.Pinged
-    | ev.SpeechStopped
     | ev.InputCommitted
     | ev.InputCleared
-    | ev.CheckInTriggered
     | ev.OutputItemAdded
     | ev.OutputItemDone
     | ev.ContentPartAdded
@@ -61,6 +61,14 @@ _Uneventful = (
     | ev.McpCallFailed
     | ev.UnknownEvent
 )
+_OfTheCaller = (
+    ev.SpeechStarted
+    | ev.SpeechStopped
+    | ev.CheckInTriggered
+    | ev.DigitPressed
+    | ev.TranscriptUpdated
+    | ev.TranscriptCompleted
+)
 
 
 class Conversation:
@@ -75,6 +83,7 @@ class Conversation:
         self._ready_timeout = ready_timeout
         self._keypad = KeypadBuffer(agent.keypad)
         self._turns = AgentTurns(agent)
+        self._silence = Silence(agent.silence_timeout)
         self._ready_by = inf
         self._over_by = inf
         self._malformed = 0
@@ -86,15 +95,31 @@ class Conversation:
         """When to call `wake`, if nothing happens before."""
         if self.ended:
             return inf
-        return min(self._keypad.deadline, self._turns.deadline, self._ready_by, self._over_by)
+        silence = inf if self._turns.leaving else self._silence.deadline
+        return min(self._keypad.deadline, self._turns.deadline, silence, self._ready_by, self._over_by)
 
     def start(self, now: float) -> list[Command]:
         """Configure the session and greet. Both go out at once: the platform works in order."""
-        self._ready_by = now + self._ready_timeout
         self._over_by = now + self.agent.max_duration
+        update = self._configure(now)
+        greeting = self._greet()
+        if self.agent.announcement and isinstance(self.agent.greeting, FixedGreeting):
+            greeting = self._turns.leave(self.agent.greeting.words, ("announcement",), now, final=True)
+        return [update, *self._carry_out(greeting)]
+
+    def resume(self, now: float) -> list[Command]:
+        """Configure a new session on the same call: no greeting, but what the model still waits for.
+
+        The first command is the configuration. Not to be called after the end.
+        """
+        return [self._configure(now), *self._carry_out(self._turns.resume())]
+
+    def _configure(self, now: float) -> SendFrame:
+        self._ready_by = now + self._ready_timeout
+        self._silence.start(now)
         update = self._number(SessionUpdate(session=self.agent.session))
         self._update_id = update.event_id
-        return [SendFrame(update), *self._carry_out(self._greet())]
+        return SendFrame(update)
 
     def receive(self, event: ev.Event, now: float) -> list[Command]:
         """Take one event. Plain and atomic; gives what is to be done about it."""
@@ -109,11 +134,23 @@ class Conversation:
         """Do what was waiting for this moment. Harmless when called too early or twice."""
         if self.ended:
             return []
-        if now >= self._over_by:
-            return self._carry_out([HangUp(("max duration",))])
         if now >= self._ready_by:
             return self._carry_out([HangUp(("the platform never answered",))])
-        return self._carry_out([*self._collected(self._keypad.expire(now)), *self._turns.wake(now)])
+        moves = [*self._collected(self._keypad.expire(now)), *self._turns.wake(now)]
+        if now >= self._over_by:
+            self._over_by = inf
+            limit = f"max duration {format_duration(self.agent.max_duration)}"
+            moves += self._turns.leave(self.agent.goodbye, (limit,), now, final=True)
+        elif not self._turns.leaving and now >= self._silence.deadline:
+            moves += self._break_silence(now)
+        return self._carry_out(moves)
+
+    def _break_silence(self, now: float) -> list[Move]:
+        if self.agent.check_in and not self._silence.asked:
+            self._silence.ask(now)
+            return [spoken_exactly(self.agent.check_in), journal.CheckedIn()]
+        limit = f"silence {format_duration(self.agent.silence_timeout)}"
+        return self._turns.leave(self.agent.goodbye, (limit,), now, final=False)
 
     def _carry_out(self, moves: Sequence[Move]) -> list[Command]:
         """Number the frames and stop at the end of the call."""
@@ -148,21 +185,19 @@ class Conversation:
     def _react(self, event: ev.Event, now: float) -> list[Move]:
         if isinstance(event, _Uneventful):
             return []
+        if isinstance(event, _OfTheCaller):
+            return self._hear(event, now)
         match event:
             case ev.SessionUpdated(session=session):
                 known = session or ev.Session()
                 return [journal.SessionConfigured(model=known.model, voice=known.voice)]
-            case ev.SpeechStarted():
-                return [*self._collected(self._keypad.speech_started()), *self._turns.interrupted()]
-            case ev.DigitPressed(digit=digit):
-                return self._pressed(digit, now)
-            case ev.TranscriptUpdated() | ev.TranscriptCompleted():
-                return self._caller_said(event)
             case ev.ResponseCreated():
                 self._turns.began(event.id)
+                self._silence.agent_begins(now)
                 return []
             case ev.SpokenDelta() | ev.TextDelta() | ev.TextDeltaAlias():
                 self._turns.says(event.delta or "", now)
+                self._silence.agent_heard(now, done=False)
                 return _said(self.transcript.append(event.item_id or "", "agent", event.delta or ""))
             case ev.SpokenDone(item_id=item_id, transcript=text):
                 return _said(self.transcript.finish(item_id or "", "agent", text))
@@ -171,7 +206,9 @@ class Conversation:
             case ev.FunctionCalled():
                 return self._turns.wants(event, now)
             case ev.ResponseDone():
-                return self._turns.done(event, now)
+                moves = self._turns.done(event, now)
+                self._silence.agent_heard(self._turns.heard_at or now, done=True)
+                return moves
             case ev.PlaybackStopped(response_id=response_id):
                 return self._turns.heard(response_id)
             case ev.ErrorReported():
@@ -182,13 +219,33 @@ class Conversation:
             case _:
                 assert_never(event)
 
+    def _hear(self, event: _OfTheCaller, now: float) -> list[Move]:
+        match event:
+            case ev.SpeechStarted():
+                self._silence.caller_active(now, speaking=True)
+                return [*self._collected(self._keypad.speech_started()), *self._turns.interrupted()]
+            case ev.SpeechStopped():
+                self._silence.caller_active(now, speaking=False)
+                return []
+            case ev.CheckInTriggered():
+                self._silence.platform_checks_in()
+                return []
+            case ev.DigitPressed(digit=digit):
+                return self._pressed(digit, now)
+            case ev.TranscriptUpdated() | ev.TranscriptCompleted():
+                return self._caller_said(event)
+            case _:
+                assert_never(event)
+
     def _pressed(self, digit: str | None, now: float) -> list[Move]:
         if digit is None or not self._keypad.is_key(digit):
             return []
+        self._silence.caller_active(now, speaking=False)
         hidden = self.agent.keypad.sensitive
         earlier = self._collected(self._keypad.expire(now))
         pressed = journal.KeyPressed(digit=None if hidden else digit)
-        return [*earlier, pressed, *self._collected(self._keypad.press(digit, now))]
+        entries = self._collected(self._keypad.press(digit, now))
+        return [*earlier, pressed, *entries, *self._turns.stay()]
 
     def _collected(self, entries: list[Entry]) -> list[Move]:
         hidden = self.agent.keypad.sensitive

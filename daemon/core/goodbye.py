@@ -1,8 +1,8 @@
-"""Hanging up politely: from the model's wish to end the call to the moment the goodbye has been heard.
+"""Hanging up politely: from the wish to end the call to the moment the goodbye has been heard.
 
-The wish comes as a use of the built-in tool `hang_up`. If the same turn already said something, that was the
-goodbye; if not, the model is told to say one. The caller may speak into it, and then the call goes on. Pure; owned
-by `turns.py`.
+The model's wish comes as a use of the built-in tool `hang_up`. If the same turn already said something, that was the
+goodbye; if not, the model is told to say one; and the caller may speak into it, and then the call goes on. A rule's
+wish (silence, the longest duration, an announcement) brings its own words. Pure; owned by `turns.py`.
 """
 
 from dataclasses import dataclass, field
@@ -35,11 +35,18 @@ class _Wish(msgspec.Struct):
 
 @dataclass(slots=True)
 class Goodbye:
-    """A call that is about to be ended by the model's wish."""
+    """A call that is about to be ended."""
 
-    reason: str
+    reasons: tuple[str, ...]
+    """Who wanted it and why, the nearest first."""
     latest: float
     """When the call is ended even if the goodbye was never made or never heard."""
+    final: bool = False
+    """Whether the call ends even if the caller speaks into it."""
+    by_rule: bool = False
+    """Whether its words were sent with it, so that the model is not asked for any."""
+    after: str | None = None
+    """The turn before it, which may still be under way and is not it."""
     heard_at: float = inf
     """When the caller has heard it; infinite until it is made."""
     response_id: str | None = None
@@ -69,10 +76,14 @@ class Goodbye:
 
     def end(self) -> list[GoodbyeSaid | HangUp]:
         """Hang up: heard to its end, or too late."""
-        wish = f"hang_up by the model: {self.reason}" if self.reason else "hang_up by the model"
         if self.heard_at <= self.latest:
-            return [GoodbyeSaid(), HangUp((wish,))]
-        return [HangUp(("goodbye deadline", wish))]
+            return [GoodbyeSaid(), HangUp(self.reasons)]
+        return [HangUp(("goodbye deadline", *self.reasons))]
+
+
+def by_the_model(reason: str) -> str:
+    """The model's wish as a reason."""
+    return f"hang_up by the model: {reason}" if reason else "hang_up by the model"
 
 
 def wish_to_hang_up(wish: FunctionCalled) -> str:

@@ -30,11 +30,54 @@ class Claimed(_Entry, frozen=True, kw_only=True):
     agent: str
 
 
+class Diverted(_Entry, frozen=True, kw_only=True):
+    """No agent takes the call; its number's overflow plan does."""
+
+    why: str
+
+
 class Joined(_Entry, frozen=True, kw_only=True):
     """The socket to the call is open."""
 
     seconds: float
     """Since the webhook."""
+
+
+class LineLost(_Entry, frozen=True, kw_only=True):
+    """The socket broke without an end of the call; the caller may still be there."""
+
+    why: str
+
+
+class Rejoined(_Entry, frozen=True, kw_only=True):
+    """The socket to the call is open again."""
+
+    seconds: float
+    """Since it broke."""
+
+
+class CheckedIn(_Entry, frozen=True, kw_only=True):
+    """A silent caller was asked whether they are still there."""
+
+
+class TransferAsked(_Entry, frozen=True, kw_only=True):
+    """Somebody, or a rule, wants the caller transferred."""
+
+    destination: str
+
+
+class TransferFailed(_Entry, frozen=True, kw_only=True):
+    """The transfer did not come about; the caller is still with us unless `result` says otherwise."""
+
+    destination: str
+    result: str
+    sip_status: int | None
+
+
+class HangUpOwed(_Entry, frozen=True, kw_only=True):
+    """The platform did not take the hang-up; it will be asked again until it does."""
+
+    why: str
 
 
 class SessionSent(_Entry, frozen=True, kw_only=True):
@@ -119,7 +162,14 @@ class Ended(_Entry, frozen=True, kw_only=True):
 Entry = (
     WebhookVerified
     | Claimed
+    | Diverted
     | Joined
+    | LineLost
+    | Rejoined
+    | CheckedIn
+    | TransferAsked
+    | TransferFailed
+    | HangUpOwed
     | SessionSent
     | SessionConfigured
     | Greeted

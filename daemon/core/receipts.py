@@ -1,4 +1,4 @@
-"""Receipts: the proof that a call is over. A call has exactly one. Imports msgspec only."""
+"""Receipts, the proof that a call is over, of which it has exactly one; and debts, which are calls without. Pure."""
 
 from typing import Literal
 
@@ -22,3 +22,26 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     def why(self) -> str:
         """The chain as one line: `drain deadline 1h > SIGTERM` reads "the deadline, because of the signal"."""
         return " > ".join(self.reasons)
+
+
+class Debt(msgspec.Struct, frozen=True, kw_only=True):
+    """A call whose hang-up the platform has not confirmed: the caller may still be connected."""
+
+    call_id: str
+    reasons: tuple[str, ...]
+    """Why it was to end."""
+    joined: bool
+    received_at: float
+    """When its webhook came, in seconds of the monotonic clock."""
+    events: dict[str, int]
+    """How many events of each type came."""
+
+    @property
+    def why(self) -> str:
+        """The chain of reasons as one line."""
+        return " > ".join(self.reasons)
+
+    def receipt(self, outcome: Outcome, now: float, *, first: tuple[str, ...] = ()) -> Receipt:
+        """Make the receipt that discharges it."""
+        reasons = (*first, *self.reasons)
+        return Receipt(outcome=outcome, reasons=reasons, joined=self.joined, seconds=now - self.received_at)

@@ -1,10 +1,11 @@
 """The agent's turns: what it says, the tools it asks for, and the goodbye with which it ends the call.
 
 Theory of operation. A turn is a response of the platform's. Tools that it asks for are answered when it is done, all
-together, with a single `response.create` once the caller has heard the turn. A wish to hang up opens a goodbye: if
-the turn spoke, that was it; if not, the model is told to say one. The call ends when the goodbye was heard, or its
-time is up. A caller who speaks cuts all of this short: the platform answers the caller by itself, so we send no
-`response.create`, and a goodbye is off. Pure; owned by the conversation, which numbers and sends the moves.
+together, with a single `response.create` once the caller has heard the turn. A wish to hang up opens a goodbye: the
+model's own (the turn that wished spoke, or the next one does) or a rule's, in fixed words. The call ends when it was
+heard, or its time is up. A caller who speaks cuts all of this short, unless the goodbye is final: the platform answers
+the caller by itself, so we send no `response.create`. Pure; owned by the conversation, which numbers and sends the
+moves.
 """
 
 from math import inf
@@ -13,8 +14,8 @@ from daemon.core import journal
 from daemon.core.agent import Agent
 from daemon.core.commands import HangUp
 from daemon.core.events import FunctionCalled, ResponseDone
-from daemon.core.frames import Frame, ResponseCreate
-from daemon.core.goodbye import HANG_UP, Goodbye, answer, wish_to_hang_up
+from daemon.core.frames import Frame, ResponseCreate, spoken_exactly
+from daemon.core.goodbye import HANG_UP, Goodbye, answer, by_the_model, wish_to_hang_up
 from daemon.core.response import ActiveResponse
 
 Move = Frame | journal.Entry | HangUp
@@ -74,9 +75,38 @@ class AgentTurns:
     def _wish(self, call: FunctionCalled, now: float) -> list[Move]:
         reason = wish_to_hang_up(call)
         if self._goodbye is None:
-            self._goodbye = Goodbye(reason, latest=now + self._agent.goodbye_timeout)
+            self._goodbye = Goodbye((by_the_model(reason),), latest=now + self._agent.goodbye_timeout)
         self._goodbye.wishes.append(call)
         return [journal.HangUpAsked(reason=reason)]
+
+    @property
+    def leaving(self) -> bool:
+        """Whether a goodbye is under way."""
+        return self._goodbye is not None
+
+    def leave(self, words: str, reasons: tuple[str, ...], now: float, *, final: bool) -> list[Move]:
+        """End the call by a rule: with these words, or at once if there are none."""
+        if not words:
+            return [HangUp(reasons)]
+        latest = now + self._agent.goodbye_timeout
+        self._goodbye = Goodbye(reasons, latest, final=final, by_rule=True, after=self._response.id)
+        self._reply_at = inf
+        return [spoken_exactly(words, interruptible=not final)]
+
+    def resume(self) -> list[Move]:
+        """The line is new: no turn is under way on it, and what the model still waits for is sent again."""
+        waiting = bool(self._unanswered) or self._reply_at < inf
+        answers = self._answer_tools()
+        self._response, self._reply_at = ActiveResponse(None), inf
+        if self._goodbye is not None:
+            self._goodbye.after = None
+            return answers
+        return [*answers, ResponseCreate()] if waiting else answers
+
+    @property
+    def heard_at(self) -> float | None:
+        """When the present turn was heard to its end; None while it is being made."""
+        return self._response.heard_at
 
     def done(self, event: ResponseDone, now: float) -> list[Move]:
         """The turn is made; the caller may still be hearing it."""
@@ -100,9 +130,9 @@ class AgentTurns:
                 self._reply_at = heard_at
             return moves
         self._reply_at = inf  # the goodbye is the last turn
-        if self._response.spoke:
+        if self._response.spoke and (goodbye.after is None or goodbye.after != self._response.id):
             goodbye.said(self._response.id, heard_at + self._agent.goodbye_margin)
-        elif goodbye.wishes:
+        elif goodbye.wishes and not goodbye.by_rule:
             moves += [*goodbye.answer_wishes(now="Say goodbye, briefly."), ResponseCreate()]
         return moves
 
@@ -117,9 +147,14 @@ class AgentTurns:
     def interrupted(self) -> list[Move]:
         """The caller speaks."""
         self._reply_at, self._response.interrupted = inf, True
-        goodbye, self._goodbye = self._goodbye, None
-        if goodbye is None:
+        return self.stay()
+
+    def stay(self) -> list[Move]:
+        """The caller is there and wants something: leave only if that is final."""
+        goodbye = self._goodbye
+        if goodbye is None or goodbye.final:
             return []
+        self._goodbye = None
         return [journal.GoodbyeInterrupted(), *goodbye.answer_wishes(why="The caller is speaking again.")]
 
     def _answer_tools(self) -> list[Move]:

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from daemon.core.incoming import IncomingCall
+from daemon.core.receipts import Receipt
 
 
 class Ledger(Protocol):
@@ -13,5 +14,12 @@ class Ledger(Protocol):
 
         Atomic over both ids: of any number of callers with the same webhook id or call id exactly one gets True.
         Cancelling leaves it unknown whether the claim was made.
+        """
+        ...
+
+    async def settle(self, call_id: str, receipt: Receipt) -> None:
+        """Keep the receipt of a claimed call, which is no debt any more. The first one stands.
+
+        Cancelling leaves it unknown whether it was kept.
         """
         ...

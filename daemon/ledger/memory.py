@@ -1,8 +1,11 @@
 """A ledger that lasts as long as the process. Imports core and Trio only."""
 
+from typing import Any
+
 import trio
 
 from daemon.core.incoming import IncomingCall
+from daemon.core.receipts import Receipt
 
 # A day's worth at several calls a second; senders give up on a delivery within a day or three.
 _REMEMBERED = 500_000
@@ -13,6 +16,8 @@ class MemoryLedger:
 
     def __init__(self, *, remembered: int = _REMEMBERED) -> None:
         self._claims: dict[tuple[str, str], None] = {}
+        self.receipts: dict[str, Receipt] = {}
+        """By call id."""
         self._remembered = remembered
 
     async def claim(self, incoming: IncomingCall) -> bool:
@@ -22,6 +27,16 @@ class MemoryLedger:
         if any(key in self._claims for key in keys):
             return False
         self._claims.update(dict.fromkeys(keys))
-        while len(self._claims) > self._remembered:
-            del self._claims[next(iter(self._claims))]
+        _forget(self._claims, self._remembered)
         return True
+
+    async def settle(self, call_id: str, receipt: Receipt) -> None:
+        """Keep a receipt; see `ledger.base.Ledger`."""
+        await trio.lowlevel.checkpoint()
+        self.receipts.setdefault(call_id, receipt)
+        _forget(self.receipts, self._remembered)
+
+
+def _forget(oldest_first: dict[Any, Any], limit: int) -> None:
+    while len(oldest_first) > limit:
+        del oldest_first[next(iter(oldest_first))]

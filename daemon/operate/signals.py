@@ -1,10 +1,11 @@
-"""Unix signals: SIGTERM and SIGINT stop the daemon, politely first.
+"""Unix signals: SIGTERM and SIGINT stop the daemon, politely first; SIGUSR1 pauses it and resumes it.
 
 Owner of no nursery; runs as one task of the root. Before it has started, signals do what they always do, so a start
 that hangs can be interrupted. Imports Trio only.
 """
 
 import signal
+from collections.abc import Callable
 
 import structlog
 import trio
@@ -12,11 +13,16 @@ import trio
 from daemon.operate.stop import Stop
 
 
-async def watch_signals(stop: Stop, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+async def watch_signals(
+    stop: Stop, toggle_pause: Callable[[], None], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
     """Turn signals into wishes until cancelled."""
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGUSR1) as signals:
         task_status.started()
         async for number in signals:
             name = signal.Signals(number).name
             structlog.get_logger().info("signal", name=name)
-            stop.request(name)
+            if number == signal.SIGUSR1:
+                toggle_pause()
+            else:
+                stop.request(name)

@@ -37,11 +37,10 @@ class Line(Protocol):
         """Frames that were discarded unread, by kind (`audio`, `binary`)."""
         ...
 
-    async def send(self, frame: Frame) -> None:
-        """Put one frame on the wire, whole or not at all.
+    async def send(self, frame: Frame) -> bool:
+        """Put one frame on the wire, whole or not at all; False if it was not, because the line has ended.
 
-        A cancel waits for a frame in flight, for a bounded time. On a line that has ended nothing is sent and
-        nothing raised: the reader learns of the end.
+        A cancel waits for a frame in flight, for a bounded time. The reader learns of the end by itself.
         """
         ...
 
@@ -88,10 +87,11 @@ class ReferOutcome(msgspec.Struct, frozen=True):
 class Platform(Protocol):
     """One voice platform."""
 
-    def join(self, call_id: str) -> AbstractAsyncContextManager[Line]:
+    def join(self, call_id: str, *, conversation_id: str | None = None) -> AbstractAsyncContextManager[Line]:
         """Open the socket to a call and keep it until the block is left, then close it with 1000, bounded.
 
-        Joining is accepting: from here on the caller is ours. Errors: `CallNotFound` (not there, or not yet),
+        Joining is accepting: from here on the caller is ours. `conversation_id` names an earlier conversation that
+        is to be taken up again, for platforms that keep one. Errors: `CallNotFound` (not there, or not yet),
         `NotAuthorized`, `PlatformRefused`, `PlatformUnavailable`. One attempt; trying again is the caller's part.
         """
         ...

@@ -25,6 +25,7 @@ ReadWebhook = Callable[[bytes, str, float], IncomingCall | None]
 ERRORS = {
     Verdict.UNROUTED: "no agent is configured for this number",
     Verdict.FULL: "every line is busy",
+    Verdict.PAUSED: "paused",
     Verdict.DRAINING: "shutting down",
     Verdict.UNCLAIMED: "the call could not be claimed",
 }

@@ -11,6 +11,6 @@ from tests.configured import configuration
 async def world(nursery: trio.Nursery) -> AsyncIterator[World]:
     """A running supervisor with three slots; the test itself must ask for `autojump_clock`."""
     world = World(configuration(max_calls=3), nursery)
-    await nursery.start(world.supervisor.run)
+    await world.start()
     yield world
-    world.supervisor.close()
+    world.stop()

@@ -9,10 +9,12 @@ import trio
 from trio.testing import MockClock
 
 from daemon.calls.admission import Verdict
+from daemon.config import Agent
 from daemon.core.commands import Command
 from daemon.core.conversation import Conversation
 from daemon.core.events import Event, UnknownEvent
 from daemon.core.incoming import IncomingCall
+from daemon.ledger.memory import MemoryLedger
 from daemon.sandbox.script import Emit, Leave, Reply, Say, Script, Wait
 from tests.calls.world import World
 from tests.configured import configuration
@@ -34,7 +36,7 @@ async def test_ten_calls_of_which_one_meets_a_bug(
 
     monkeypatch.setattr(Conversation, "receive", broken)
     world = World(configuration(max_calls=10), nursery)
-    await nursery.start(world.supervisor.run)
+    await world.start()
     talk = Script(steps=(Say("hello there"), Wait(5), Leave()), replies=(Reply("Good day."),))
     calls = [world.dial(talk) for _ in range(9)]
     tenth = world.dial(Script(steps=(Wait(1), Emit('{"type": "crash.now"}'))))
@@ -53,7 +55,7 @@ async def test_ten_calls_of_which_one_meets_a_bug(
     assert "ZeroDivisionError" in str(failure["exception"])
     assert "locals" not in str(failure["exception"][0]["frames"][0])
     assert world.supervisor.ready
-    world.supervisor.close()
+    world.stop()
 
 
 async def test_bug_in_the_clean_up_of_a_cancelled_call(
@@ -179,19 +181,19 @@ async def test_sender_that_gives_up_waiting_cancels_nothing(autojump_clock: Mock
 
 
 async def test_claim_that_fails_is_no_call_and_no_crash(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
-    class Broken:
+    class Broken(MemoryLedger):
         async def claim(self, incoming: IncomingCall) -> bool:
             await trio.lowlevel.checkpoint()
             raise OSError("disk full")
 
     world = World(configuration(), nursery, ledger=Broken())
-    await nursery.start(world.supervisor.run)
+    await world.start()
     call = world.dial()
     assert await world.offer(call).verdict() is Verdict.UNCLAIMED
     await world.supervisor.idle()
     assert call.joins == 0
     assert world.receipts(call) == []
-    world.supervisor.close()
+    world.stop()
 
 
 async def test_cancelling_the_supervisor_hangs_up_every_call(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
@@ -224,7 +226,8 @@ async def test_a_call_keeps_no_web_request_alive(autojump_clock: MockClock, worl
 
 
 async def test_run_ends_when_closed_and_empty(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
-    world = World(configuration(), nursery)
+    world = World(configuration(agent=Agent(instructions="x", silence_timeout=0.0)), nursery)
+    await nursery.start(world.collector.run)
     ended = trio.Event()
 
     async def run() -> None:

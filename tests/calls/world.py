@@ -5,6 +5,7 @@ import random
 import trio
 
 from daemon.calls.admission import Offer
+from daemon.calls.collector import DebtCollector
 from daemon.calls.setting import Setting
 from daemon.calls.supervisor import Supervisor
 from daemon.config import Config
@@ -40,15 +41,29 @@ class World:
         feed = Feed(wall)
         feed.watch(self.records.append)
         self.platform = Xai(config.platform.xai, self.sandbox.client(API_KEY), self.sandbox.dial)
+        self.ledger = MemoryLedger()
+        rng = random.Random(7)
+        self.collector = DebtCollector(self.platform, self.ledger, feed, config.platform.xai, rng)
         self.setting = Setting(
             config=config,
             platform=self.platform,
-            ledger=ledger or MemoryLedger(),
+            ledger=ledger or self.ledger,
+            collector=self.collector,
             feed=feed,
             wall=wall,
-            rng=random.Random(7),
+            rng=rng,
         )
         self.supervisor = Supervisor(self.setting)
+        self._nursery = nursery
+
+    async def start(self) -> None:
+        """Start what the app starts."""
+        await self._nursery.start(self.collector.run)
+        await self._nursery.start(self.supervisor.run)
+
+    def stop(self) -> None:
+        """End the test with nothing left running."""
+        self._nursery.cancel_scope.cancel(reason="the test is over")
 
     def dial(self, script: Script | None = None, *, call_id: str | None = None) -> SandboxCall:
         """Let somebody dial the number."""

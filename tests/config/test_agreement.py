@@ -12,6 +12,8 @@ SUPPORT = "config.toml: [agents.support]"
 OWN_SECRET = 'webhook_secrets = ["${env:HOOK}"]\n'
 NO_SECRETS = '[platform.xai]\napi_key = "${env:XAI_API_KEY}"\n'
 
+DESTINATIONS = '[destinations]\nfront_desk.uri = "tel:+18005550123"\nnight.uri = "sip:night@example.net"\n'
+
 
 @pytest.mark.parametrize(
     ("text", "messages"),
@@ -57,6 +59,28 @@ NO_SECRETS = '[platform.xai]\napi_key = "${env:XAI_API_KEY}"\n'
             MINIMAL + 'greeting = "Hello."\ngreeting_prompt = "Greet."\n',
             [f"{SUPPORT} greeting_prompt: give either greeting or greeting_prompt, not both"],
         ),
+        (
+            MINIMAL + '[limits]\noverflow = ["announce:Busy.", "refer:desk"]\n',
+            [
+                'config.toml: [limits] overflow: item 2: there is no destination "desk"; '
+                'add [destinations.NAME] with uri = "tel:+18005550123"',
+            ],
+        ),
+        (
+            MINIMAL + DESTINATIONS + '[limits]\nunrouted = ["refer:font-desk", "refer:moon"]\n',
+            [
+                'config.toml: [limits] unrouted: item 1: there is no destination "font-desk"; '
+                'did you mean "front_desk"?',
+                'config.toml: [limits] unrouted: item 2: there is no destination "moon"; there is: front_desk, night',
+            ],
+        ),
+        (
+            PLATFORM + NUMBER + 'overflow = ["refer:nihgt"]\n' + AGENT + DESTINATIONS,
+            [
+                'config.toml: [numbers."+18005550199"] overflow: item 1: there is no destination "nihgt"; '
+                'did you mean "night"?',
+            ],
+        ),
         # Of the wrong type, so the decoder's to tell, and nobody else's.
         (
             PLATFORM + NUMBER.replace('"support"', "1") + "[agents.support]\ninstructions = 0\n",
@@ -68,6 +92,23 @@ NO_SECRETS = '[platform.xai]\napi_key = "${env:XAI_API_KEY}"\n'
         (
             PLATFORM + NUMBER + AGENT + "[agents]\nnight = 1\n",
             ["config.toml: [agents] night: expected a table, got an integer"],
+        ),
+        (
+            "destinations = 1\nlimits = 2\n" + PLATFORM + NUMBER + 'overflow = [3, "refer", "refer:x"]\n' + AGENT,
+            [
+                'config.toml: [numbers."+18005550199"] overflow: item 1: expected a string, got an integer',
+                'config.toml: [numbers."+18005550199"] overflow: item 2: expected "refuse", "refer:DESTINATION" '
+                'or "announce:TEXT"',
+                "config.toml: destinations: expected a table, got an integer",
+                "config.toml: limits: expected a table, got an integer",
+            ],
+        ),
+        (
+            MINIMAL + '[limits]\noverflow = ["call:x", "refer:desk"]\n[destinations]\ndesk = 1\n',
+            [
+                "config.toml: [destinations] desk: expected a table, got an integer",
+                'config.toml: [limits] overflow: item 1: expected "refuse", "refer:DESTINATION" or "announce:TEXT"',
+            ],
         ),
     ],
 )

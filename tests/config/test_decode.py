@@ -5,15 +5,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from daemon.config import Server
+from daemon.config import Destination, Limits, Recovery, Server
 from daemon.config.decode import Decoder
 from daemon.config.report import Report
+from daemon.core.overflow import Announce, Refer, Refuse, read_plan
 from tests.config.written import AGENT, API_KEY, MINIMAL, NUMBER, PLATFORM, complaints, loaded
 
 XAI = "config.toml: [platform.xai]"
 SUPPORT = "config.toml: [agents.support]"
 DURATION = 'expected a duration such as "2.5s", "500ms", "10m", "1h" or "90d"'
 REFERENCE = '"${env:NAME}", "${file:/path}" or "${credential:NAME}"'
+URI = "expected a string of at most 256 characters"
+STEP = 'expected "refuse", "refer:DESTINATION" or "announce:TEXT"'
+LAST = '"refuse" may only be the last step; nothing after it could run'
+OTHER = '[numbers."+18005550198"]\nagent = "support"\n'
 
 # In MINIMAL the table [agents.support] comes last, so a bare key added at the end belongs to it.
 WRONG = [
@@ -83,6 +88,14 @@ WRONG = [
         "[agents.support.keypad] max_digits",
         "expected a whole number from 1 to 128, got 129",
     ),
+    (f'[destinations.desk]\nuri = "tel:{"1" * 253}"', "[destinations.desk] uri", f"{URI}, got 257 characters"),
+    ("[limits]\noverflow = []", "[limits] overflow", "expected an array of at least 1 item, got 0"),
+    ("[limits]\nunrouted = []", "[limits] unrouted", "expected an array of at least 1 item, got 0"),
+    ("[limits]\nmax_overflow_calls = 0", "[limits] max_overflow_calls", "expected a whole number of at least 1, got 0"),
+    (OTHER + "max_calls = 0", '[numbers."+18005550198"] max_calls', "expected a whole number of at least 1, got 0"),
+    ("silence_timeout = 30", "[agents.support] silence_timeout", f"{DURATION}, got an integer"),
+    ('[recovery]\nrejoin_window = "ever"', "[recovery] rejoin_window", DURATION),
+    ('[drain]\nsettle_timeout = "-1s"', "[drain] settle_timeout", DURATION),
     # Choices.
     ('reasoning = "hihg"', "[agents.support] reasoning", 'expected "", "high" or "none"; did you mean "high"?'),
     ('[log]\nlevel = "loud"', "[log] level", 'expected "debug", "info", "warning" or "error"'),
@@ -101,6 +114,28 @@ WRONG = [
         'expected one key of 0-9, * or #, or "" for none',
     ),
     ('[server]\nbind = ["[::1]:1", "[::1]:1"]', "[server] bind", "item 2 says the same as item 1"),
+    # Destinations and plans.
+    ("[destinations.desk]", "[destinations.desk] uri", 'missing; add uri = "tel:+18005550123"'),
+    (
+        '[destinations.desk]\nuri = "sips:desk@example.net"',
+        "[destinations.desk] uri",
+        "sips: is not supported; write sip:user@host;transport=tls",
+    ),
+    (
+        '[destinations."Front desk"]\nuri = "tel:+18005550123"',
+        '[destinations."Front desk"]',
+        "a destination's name is 1 to 64 of the characters a-z, 0-9, _ and -",
+    ),
+    ('[limits]\noverflow = "refuse"', "[limits] overflow", "expected an array, got a string"),
+    ('[limits]\noverflow = ["announce:Busy.", "hang_up"]', "[limits] overflow", f"item 2: {STEP}"),
+    ('[limits]\nunrouted = ["refuse", "announce:Busy."]', "[limits] unrouted", f"item 1: {LAST}"),
+    (OTHER + "overflow = [1]", '[numbers."+18005550198"] overflow', "item 1: expected a string, got an integer"),
+    (OTHER + 'overflow = ["refuse", "refuse"]', '[numbers."+18005550198"] overflow', f"item 1: {LAST}"),
+    (
+        f'{OTHER}overflow = ["announce:{"x" * 1001}"]',
+        '[numbers."+18005550198"] overflow',
+        "item 1: an announcement has at most 1000 characters; this one has 1001",
+    ),
     ("[replace]", "[replace]", "unknown table"),
     # Keys that nobody knows.
     ('voise = "eve"', "[agents.support] voise", 'unknown key; did you mean "voice"?'),
@@ -204,6 +239,50 @@ def test_values_are_read_in_their_own_notation(tmp_path: Path) -> None:
     assert agent.turn_detection.silence_duration == 0.7
     assert agent.turn_detection.prefix_padding is None
     assert config.server == Server(bind=("unix:/run/c.sock", "[::1]:0"), max_body=1 << 20)
+
+
+def test_destinations_and_plans(tmp_path: Path) -> None:
+    text = (
+        MINIMAL
+        + OTHER
+        + """
+        max_calls = 2
+        overflow = ["refer:desk", "refer: night-desk ", "announce:All lines are busy: call later.", "refuse"]
+        [destinations.desk]
+        uri = "tel:+18005550123"
+        description = "The front desk."
+        [destinations.night-desk]
+        uri = "sip:night@pbx.example.net:5061;transport=tls"
+        [limits]
+        unrouted = ["announce:Nobody has this number."]
+        """
+    )
+    config = loaded(tmp_path, text)
+    assert config.destinations == {
+        "desk": Destination(uri="tel:+18005550123", description="The front desk."),
+        "night-desk": Destination(uri="sip:night@pbx.example.net:5061;transport=tls"),
+    }
+    assert config.limits == Limits(unrouted=("announce:Nobody has this number.",))
+    assert config.numbers["+18005550198"].max_calls == 2
+    assert read_plan(config.numbers["+18005550198"].overflow) == (
+        Refer("desk"),
+        Refer("night-desk"),
+        Announce("All lines are busy: call later."),
+        Refuse(),
+    )
+
+
+def test_without_destinations_callers_are_refused(tmp_path: Path) -> None:
+    config = loaded(tmp_path)
+    assert config.destinations == {}
+    assert (config.limits.overflow, config.limits.unrouted) == (("refuse",), ("refuse",))
+    assert (config.numbers["+18005550199"].overflow, config.numbers["+18005550199"].max_calls) == ((), None)
+
+
+def test_never_is_written_as_zero(tmp_path: Path) -> None:
+    config = loaded(tmp_path, MINIMAL + 'silence_timeout = "0s"\n[recovery]\nrejoin_window = "0s"\n')
+    assert config.agents["support"].silence_timeout == 0.0
+    assert config.recovery == Recovery(rejoin_window=0.0)
 
 
 class Plain(msgspec.Struct, frozen=True, kw_only=True):

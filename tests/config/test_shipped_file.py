@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from daemon.config import Agent, Config, Keypad, Number, Secret, Server, TurnDetection, XaiPlatform, load
-from daemon.config.records import Drain, Limits, Log
+from daemon.config.records import Destination, Drain, Limits, Log, Recovery
 from tests.config.written import API_KEY, WEBHOOK_SECRET
 
 SHIPPED = Path(__file__).parents[2] / "config.toml"
@@ -24,14 +24,16 @@ TABLES: list[tuple[type[msgspec.Struct], tuple[str, ...]]] = [
     (Agent, ("agents", "support")),
     (TurnDetection, ("agents", "support", "turn_detection")),
     (Keypad, ("agents", "support", "keypad")),
+    (Destination, ("destinations", "front_desk")),
     (Limits, ("limits",)),
+    (Recovery, ("recovery",)),
     (Drain, ("drain",)),
     (Log, ("log",)),
 ]
 # Required keys, and texts that are an example and no default.
-EXAMPLES = {"api_key", "webhook_secrets", "agent", "instructions", "greeting"}
+EXAMPLES = {"api_key", "webhook_secrets", "agent", "instructions", "greeting", "uri"}
 # Keys that stand there commented out: TOML cannot write "none", and nobody gives both instructions and a file.
-COMMENTED = {"instructions_file", "threshold", "silence_duration", "prefix_padding", "idle_timeout"}
+COMMENTED = {"max_calls", "instructions_file", "threshold", "silence_duration", "prefix_padding", "idle_timeout"}
 
 
 @pytest.fixture
@@ -98,7 +100,9 @@ def test_what_is_commented_out_is_right_too(env: dict[str, str], tmp_path: Path)
     assert count == len(COMMENTED)
     path = tmp_path / "config.toml"
     path.write_text(text)
-    agent = load(path, env=env).agents["support"]
+    config = load(path, env=env)
+    assert config.numbers[NUMBER].max_calls == 5
+    agent = config.agents["support"]
     assert agent.instructions == "Help."
     assert None not in msgspec.structs.astuple(agent.turn_detection)
 

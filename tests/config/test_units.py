@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.config.units import LONGEST, format_duration, format_size, parse_duration, parse_size
+from daemon.config.units import LONGEST, format_size, parse_duration, parse_size
+from daemon.core.durations import format_duration
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from daemon.core.frames import Frame, encode
 from daemon.core.journal import Entry
 from tests.core.contract import complaints
 
-START, WAKE = "start", "wake"
+START, WAKE, RESUME = "start", "wake", "resume"
 
 
 class Playbook:
@@ -41,7 +41,7 @@ class Playbook:
     def play(self, now: float, happening: Event | str) -> None:
         talk, over = self.conversation, self.conversation.ended
         if isinstance(happening, str):
-            commands = talk.start(now) if happening == START else talk.wake(now)
+            commands = {START: talk.start, WAKE: talk.wake, RESUME: talk.resume}[happening](now)
         else:
             commands = talk.receive(happening, now)
         self._played += [f"{now:7.2f}  {happening}", *map(_line, commands)]

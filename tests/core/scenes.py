@@ -1,6 +1,9 @@
 """Agents, and what the platform says to them: each word goes through the wire's JSON and the decoder."""
 
 import json
+from typing import Any
+
+import msgspec
 
 from daemon.core import events as ev
 from daemon.core.agent import Agent
@@ -11,6 +14,10 @@ from tests.core.playbook import START, Playbook
 
 PLAIN = Agent(name="plain", session=SessionSettings(instructions="Be brief."))
 POLITE = Agent(name="polite", session=SessionSettings(instructions="Be brief.", tools=(HANG_UP,)))
+
+
+def like(agent: Agent, **changes: Any) -> Agent:
+    return msgspec.structs.replace(agent, **changes)
 
 
 def answered(agent: Agent) -> Playbook:
@@ -28,6 +35,7 @@ def heard(kind: str, **fields: object) -> ev.Event:
 # The caller
 
 SPEECH_STARTED = heard("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=5260)
+SPEECH_STOPPED = heard("input_audio_buffer.speech_stopped", item_id="u1", audio_end_ms=7480)
 
 
 def key(digit: str | None) -> ev.Event:

@@ -16,11 +16,12 @@ from daemon.core.commands import HangUp, Remember, SendFrame
 from daemon.core.frames import ResponseCreate, ResponseSettings, SessionUpdate, spoken_exactly
 from daemon.core.journal import DigitsCollected, Greeted, KeyPressed, PlatformComplained, SessionConfigured
 from tests.core.contract import EXAMPLES, NAMES, Wire, thoroughly
-from tests.core.playbook import START, WAKE, Playbook
+from tests.core.playbook import RESUME, START, WAKE, Playbook
 from tests.core.scenes import (
     PLAIN,
     POLITE,
     SPEECH_STARTED,
+    SPEECH_STOPPED,
     STOPPED,
     TURN,
     agent,
@@ -31,17 +32,13 @@ from tests.core.scenes import (
     has_said,
     heard,
     key,
+    like,
     says,
     stopped,
     tool,
     turn,
     words_so_far,
 )
-
-
-def like(agent: Agent, **changes: Any) -> Agent:
-    return msgspec.structs.replace(agent, **changes)
-
 
 # The beginning
 
@@ -107,7 +104,7 @@ def test_any_event_is_an_answer(first: ev.Event) -> None:
 def test_no_call_lasts_longer_than_it_may() -> None:
     call = answered(like(PLAIN, max_duration=60.0))
     call.at(59.9, key("4"), KeyPressed(digit="4"))
-    call.at(60.0, WAKE, HangUp(("max duration",)))
+    call.at(60.0, WAKE, HangUp(("max duration 1m",)))
 
 
 # What the caller says
@@ -349,13 +346,95 @@ def test_one_good_event_among_them_forgives_the_others(good: ev.Event) -> None:
         call.at(1.0, good)
 
 
+# A lost line
+
+
+def test_a_new_line_is_configured_anew_and_not_greeted() -> None:
+    call = Playbook(like(PLAIN, greeting=FixedGreeting("Spoke and Chain.")))
+    call.at(0.0, START, UPDATE, spoken_exactly("Spoke and Chain."), Greeted(generated=False))
+    call.at(0.2, heard("session.updated"), SessionConfigured(model=None, voice=None))
+    call.at(5.0, RESUME, UPDATE)
+    call.at(5.2, heard("session.updated"), SessionConfigured(model=None, voice=None))
+
+
+def test_a_new_line_goes_on_with_the_numbers_of_the_frames() -> None:
+    call = answered(PLAIN)
+    call.at(5.0, RESUME, UPDATE)
+    frames = [command.frame.event_id for command in call.commands if isinstance(command, SendFrame)]
+    assert frames == ["cw-1", "cw-2"]
+
+
+def test_the_last_configuration_is_the_one_that_must_not_be_refused() -> None:
+    call = answered(PLAIN)
+    call.at(5.0, RESUME, UPDATE)
+    complaint = PlatformComplained(type=None, code=None, message="late")
+    call.at(5.1, heard("error", error={"event_id": "cw-1", "message": "late"}), complaint)
+    refused = HangUp(("session.update refused by the platform", "no such voice"))
+    call.at(5.2, heard("error", error={"event_id": "cw-2", "message": "no such voice"}), refused)
+
+
+def test_a_new_line_that_never_answers_is_not_waited_for() -> None:
+    call = answered(PLAIN)
+    call.at(5.0, RESUME, UPDATE)
+    call.at(14.9, WAKE)
+    call.at(15.0, WAKE, SILENCE)
+
+
+def test_a_line_may_be_lost_before_it_answered() -> None:
+    call = Playbook(PLAIN)
+    call.at(0.0, START, UPDATE)
+    call.at(8.0, RESUME, UPDATE)
+    call.at(10.0, WAKE)
+    call.at(12.0, RESUME, UPDATE)
+    call.at(22.0, WAKE, SILENCE)
+
+
+def test_the_longest_duration_counts_from_the_first_line() -> None:
+    call = answered(like(PLAIN, max_duration=60.0))
+    call.at(55.0, RESUME, UPDATE)
+    call.at(55.1, heard("ping"))
+    call.at(60.0, WAKE, HangUp(("max duration 1m",)))
+
+
+def test_what_is_told_again_is_not_written_down_again() -> None:
+    call = answered(PLAIN)
+    call.at(1.0, all_words("Do you have time?"), caller("Do you have time?", final=True))
+    call.at(2.0, says("On Monday."), agent("On Monday."))
+    call.at(2.1, has_said("On Monday."), agent("On Monday.", final=True))
+    call.at(5.0, RESUME, UPDATE)
+    for item, role, words in (("u1", "user", "Do you have time?"), ("a1", "assistant", "On Monday.")):
+        replay = {"id": item, "type": "message", "role": role, "content": [{"type": "text", "text": words}]}
+        call.at(5.1, heard("conversation.item.created", item=replay))
+    call.at(5.2, all_words("Do you have time?"))
+    call.at(5.3, has_said("On Monday."))
+    call.at(6.0, all_words("Good.", "u2"), caller("Good.", "u2", final=True))
+    assert [turn.text for turn in call.conversation.transcript.turns] == ["Do you have time?", "On Monday.", "Good."]
+
+
+def test_keys_that_were_pressed_before_the_gap_are_kept() -> None:
+    call = answered(PLAIN)
+    call.at(1.0, key("4"), FOUR)
+    call.at(2.0, RESUME, UPDATE)
+    call.at(3.0, key("2"), TWO)
+    call.at(4.0, RESUME, UPDATE)
+    call.at(5.5, WAKE, entry("42", "idle"))
+
+
+def test_keys_whose_time_was_up_within_the_gap_are_submitted_after_it() -> None:
+    call = answered(PLAIN)
+    call.at(1.0, key("4"), FOUR)
+    call.play(9.0, RESUME)  # no line, no timer
+    call.play(9.0, WAKE)
+    assert call.commands[-1] == Remember(entry("4", "idle"))
+
+
 # The end
 
 
 @pytest.mark.parametrize("wire", EXAMPLES, ids=NAMES)
 def test_after_the_end_events_are_only_counted(wire: Wire) -> None:
     call = answered(like(POLITE, max_duration=60.0))
-    call.at(60.0, WAKE, HangUp(("max duration",)))
+    call.at(60.0, WAKE, HangUp(("max duration 1m",)))
     before = call.conversation.seen.total()
     call.at(60.0, ev.decode(json.dumps(wire)))
     call.at(61.0, WAKE)
@@ -390,6 +469,10 @@ AGENTS = [
     like(POLITE, greeting=FixedGreeting("Hello."), keypad=KeypadRules(max_digits=2, sensitive=True)),
     like(POLITE, greeting=GeneratedGreeting("Greet."), max_duration=20.0, goodbye_timeout=0.0, goodbye_margin=0.0),
     like(POLITE, keypad=KeypadRules(idle_timeout=0.0)),
+    like(POLITE, silence_timeout=3.0, check_in="Are you there?", goodbye="Goodbye.", max_duration=60.0),
+    like(POLITE, silence_timeout=0.1, check_in="Are you there?", max_duration=20.0, goodbye_margin=0.0),
+    like(PLAIN, silence_timeout=10.0, goodbye="Goodbye.", max_duration=10.0, goodbye_timeout=0.1),
+    like(POLITE, greeting=FixedGreeting("We are closed."), announcement=True, goodbye="Goodbye.", max_duration=5.0),
 ]
 FIELDS: dict[str, list[Any]] = {
     "item_id": ["it-u1", "it-g1", "", None],
@@ -416,11 +499,23 @@ def varied(wire: Any) -> Any:
 
 
 EVENTS = [ev.decode(json.dumps(varied(wire))) for wire in EXAMPLES for _ in range(6)]
-TALK = [SPEECH_STARTED, TURN, turn("r2"), says("Bye."), key("4"), ev.decode("["), STOPPED, stopped("r2")]
+CHECKS_IN = heard("input_audio_buffer.timeout_triggered")
+TALK = [
+    SPEECH_STARTED,
+    SPEECH_STOPPED,
+    CHECKS_IN,
+    TURN,
+    turn("r2"),
+    says("Bye."),
+    key("4"),
+    ev.decode("["),
+    STOPPED,
+    stopped("r2"),
+]
 ENDS = [done(2.0), done(2.0, response="r2"), done(status="cancelled"), done(response="r1", status="cancelled")]
 TOOLS = [tool(name, f"c{number}") for number in range(3) for name in ("hang_up", "weather")]
 LIVELY = [*TALK, *ENDS, *TOOLS]
-HAPPENINGS = st.one_of(st.just(WAKE), st.sampled_from(LIVELY), st.sampled_from(EVENTS))
+HAPPENINGS = st.one_of(st.just(WAKE), st.just(RESUME), st.sampled_from(LIVELY), st.sampled_from(EVENTS))
 PAUSES = st.sampled_from([0.0, 0.1, 0.5, 2.5, 10.0, None])
 
 
@@ -431,11 +526,17 @@ def test_whatever_happens_it_neither_raises_nor_spins_nor_acts_after_the_end(
 ) -> None:
     call = Playbook(agent)  # all these rules are the playbook's, for this test and any other
     call.play(0.0, START)
-    now = 0.0
+    now, received = 0.0, 0
     for pause, happening in story:
+        if happening == RESUME and call.conversation.ended:
+            continue  # nobody comes back to a call that is over
         now = now + pause if pause is not None else max(now, min(call.conversation.deadline, agent.max_duration))
         call.play(now, happening)
+        received += isinstance(happening, ev.Event)
+    wakes = 0
     while not call.conversation.ended:
-        now = max(now, call.conversation.deadline)
+        now, wakes = max(now, call.conversation.deadline), wakes + 1
         call.play(now, WAKE)
-    assert call.conversation.seen.total() == sum(happening != WAKE for _, happening in story)
+    assert now < inf
+    assert wakes <= 10
+    assert call.conversation.seen.total() == received

@@ -7,17 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.commands import HangUp
+from daemon.core.agent import Agent, FixedGreeting, GeneratedGreeting
+from daemon.core.commands import HangUp, Remember
 from daemon.core.events import FunctionCalled
-from daemon.core.frames import Frame, FunctionCallOutput, ItemCreate, ResponseCreate
-from daemon.core.goodbye import Goodbye, answer, wish_to_hang_up
-from daemon.core.journal import GoodbyeInterrupted, GoodbyeSaid, HangUpAsked, ToolRefused
+from daemon.core.frames import Frame, FunctionCallOutput, ItemCreate, ResponseCreate, SessionUpdate, spoken_exactly
+from daemon.core.goodbye import Goodbye, answer, by_the_model, wish_to_hang_up
+from daemon.core.journal import GoodbyeInterrupted, GoodbyeSaid, Greeted, HangUpAsked, KeyPressed, ToolRefused
 from tests.core.contract import thoroughly
-from tests.core.playbook import WAKE, Playbook
+from tests.core.playbook import RESUME, START, WAKE, Playbook
 from tests.core.scenes import (
     PLAIN,
     POLITE,
     SPEECH_STARTED,
+    SPEECH_STOPPED,
     STOPPED,
     TURN,
     agent,
@@ -25,6 +27,8 @@ from tests.core.scenes import (
     done,
     has_said,
     heard,
+    key,
+    like,
     output,
     refusal,
     says,
@@ -327,11 +331,235 @@ def test_an_agent_without_the_tool_cannot_hang_up() -> None:
     call.at(1.0, WAKE, ResponseCreate())
 
 
+# The longest duration
+
+MINUTE = like(POLITE, max_duration=60.0, goodbye="Our time is up.")
+TIME_IS_UP = spoken_exactly("Our time is up.", interruptible=False)
+OVER = HangUp(("max duration 1m",))
+OVER_TOO_LATE = HangUp(("goodbye deadline", "max duration 1m"))
+
+
+def says_time_is_up(call: Playbook, now: float, response: str = "r9") -> None:
+    """Spoken it lasts two seconds."""
+    call.at(now, turn(response))
+    call.at(now, says("Our time is up.", "a9"), agent("Our time is up.", "a9"))
+    call.at(now + 0.5, done(2.0, response=response))
+
+
+def test_at_the_longest_duration_the_caller_is_told_and_the_call_ends() -> None:
+    call = answered(MINUTE)
+    call.at(60.0, WAKE, TIME_IS_UP)
+    call.at(60.0, WAKE)
+    says_time_is_up(call, 60.5)
+    call.at(63.0, WAKE, GoodbyeSaid(), OVER)
+
+
+def test_without_words_the_longest_duration_ends_the_call_at_once() -> None:
+    call = answered(like(MINUTE, goodbye=""))
+    call.at(60.0, WAKE, OVER)
+
+
+def test_the_platform_may_know_when_a_rules_goodbye_has_been_heard() -> None:
+    call = answered(MINUTE)
+    call.at(60.0, WAKE, TIME_IS_UP)
+    says_time_is_up(call, 60.5)
+    call.at(62.4, stopped("r9"), GoodbyeSaid(), OVER)
+
+
+def test_the_caller_cannot_speak_into_the_last_goodbye() -> None:
+    call = answered(MINUTE)
+    call.at(60.0, WAKE, TIME_IS_UP)
+    call.at(60.1, SPEECH_STARTED)
+    says_time_is_up(call, 60.5)
+    call.at(61.5, SPEECH_STARTED)
+    call.at(61.6, key("4"), KeyPressed(digit="4"))
+    call.at(63.0, WAKE, GoodbyeSaid(), OVER)
+
+
+def test_a_goodbye_of_a_rule_that_is_never_said_is_cut_at_the_deadline() -> None:
+    call = answered(MINUTE)
+    call.at(60.0, WAKE, TIME_IS_UP)
+    call.at(70.0, WAKE, OVER_TOO_LATE)
+
+
+@pytest.mark.parametrize("status", ["completed", "cancelled"])
+def test_a_turn_that_was_under_way_at_the_longest_duration_is_no_goodbye(status: str) -> None:
+    call = answered(MINUTE)
+    call.at(59.0, TURN)
+    call.at(59.0, says("On Monday we "), agent("On Monday we "))
+    call.at(60.0, WAKE, TIME_IS_UP)
+    call.at(60.5, done(2.0, status=status))
+    call.at(61.0, STOPPED)
+    assert call.conversation.deadline == 70.0
+    says_time_is_up(call, 61.0)
+    call.at(63.5, WAKE, GoodbyeSaid(), OVER)
+
+
+def test_nor_is_a_turn_that_was_still_being_heard() -> None:
+    call = answered(MINUTE)
+    call.at(58.0, TURN)
+    call.at(58.0, says("On Monday we open."), agent("On Monday we open."))
+    call.at(59.0, done(5.0, response="r1"))
+    call.at(60.0, WAKE, TIME_IS_UP)
+    call.at(60.1, tool("weather", "c2"), ToolRefused(name="weather"), refusal("weather", "c2"))
+    call.at(60.2, done(5.0, response="r1"))
+    call.at(60.3, STOPPED)
+    assert call.conversation.deadline == 70.0
+    says_time_is_up(call, 63.0)
+    call.at(65.5, WAKE, GoodbyeSaid(), OVER)
+
+
+@pytest.mark.parametrize("words", ["Goodbye.", None])
+def test_a_wish_under_a_goodbye_of_a_rule_asks_for_no_second_one(words: str | None) -> None:
+    call = answered(MINUTE)
+    call.at(59.0, TURN)
+    if words:
+        call.at(59.5, says(words), agent(words))
+    call.at(60.0, WAKE, TIME_IS_UP)
+    call.at(60.1, WISH, ASKED)
+    call.at(60.2, done(1.0))
+    says_time_is_up(call, 61.0)
+    call.at(63.5, WAKE, GoodbyeSaid(), OVER)
+
+
+def test_a_goodbye_of_the_model_gives_way_to_the_last_one() -> None:
+    call = answered(MINUTE)
+    call.at(58.0, TURN)
+    call.at(58.0, says("Goodbye."), agent("Goodbye."))
+    call.at(58.5, WISH, ASKED)
+    call.at(59.0, done(5.0))
+    call.at(60.0, WAKE, TIME_IS_UP)
+    call.at(61.0, SPEECH_STARTED)
+    says_time_is_up(call, 63.0)
+    call.at(65.5, WAKE, GoodbyeSaid(), OVER)
+
+
+def test_a_goodbye_that_is_heard_by_then_is_the_models() -> None:
+    call = answered(MINUTE)
+    call.at(57.0, TURN)
+    call.at(57.0, says("Goodbye."), agent("Goodbye."))
+    call.at(57.5, WISH, ASKED)
+    call.at(58.0, done(2.5))
+    call.at(60.0, WAKE, GoodbyeSaid(), ENDED)
+
+
+def test_a_reply_that_was_waited_for_gives_way_to_the_last_goodbye() -> None:
+    call = answered(MINUTE)
+    call.at(58.0, TURN)
+    call.at(58.0, says("One moment."), agent("One moment."))
+    call.at(58.5, tool("weather"), ToolRefused(name="weather"))
+    call.at(59.0, done(4.0), refusal("weather"))
+    call.at(60.0, WAKE, TIME_IS_UP)
+    assert call.conversation.deadline == 70.0
+
+
+# The announcement
+
+NOTICE = like(PLAIN, greeting=FixedGreeting("We are closed today."), announcement=True)
+NOTICED = HangUp(("announcement",))
+
+
+def announced(agent_: Agent = NOTICE) -> Playbook:
+    call = Playbook(agent_)
+    words = spoken_exactly("We are closed today.", interruptible=False)
+    call.at(0.0, START, SessionUpdate(session=agent_.session), words)
+    return call
+
+
+def test_an_announcement_is_said_and_the_call_ends() -> None:
+    call = announced()
+    call.at(0.2, TURN)
+    call.at(0.5, says("We are closed today."), agent("We are closed today."))
+    call.at(1.0, SPEECH_STARTED)
+    call.at(1.1, SPEECH_STOPPED)
+    call.at(1.2, done(2.0))
+    call.at(3.0, WAKE, GoodbyeSaid(), NOTICED)
+
+
+def test_an_announcement_ends_when_the_platform_knows_that_it_was_heard() -> None:
+    call = announced(like(NOTICE, silence_timeout=1.0, check_in="Are you there?"))
+    call.at(0.2, TURN)
+    call.at(0.5, says("We are closed today."), agent("We are closed today."))
+    call.at(1.2, done(9.0))
+    call.at(2.6, STOPPED, GoodbyeSaid(), NOTICED)
+
+
+def test_an_announcement_that_is_never_said_is_cut_at_the_deadline() -> None:
+    call = announced(like(NOTICE, goodbye_timeout=5.0))
+    call.at(0.2, heard("ping"))
+    call.at(5.0, WAKE, HangUp(("goodbye deadline", "announcement")))
+
+
+def test_an_announcement_that_is_lost_with_the_line_keeps_its_deadline() -> None:
+    call = announced()
+    call.at(0.2, TURN)
+    call.at(4.0, RESUME, SessionUpdate(session=PLAIN.session))
+    call.at(4.1, heard("ping"))
+    call.at(10.0, WAKE, HangUp(("goodbye deadline", "announcement")))
+
+
+def test_an_announcement_needs_words_of_its_own() -> None:
+    call = Playbook(like(PLAIN, announcement=True))
+    call.at(0.0, START, SessionUpdate(session=PLAIN.session))
+    call = Playbook(like(PLAIN, announcement=True, greeting=GeneratedGreeting("Greet.")))
+    call.play(0.0, START)
+    assert call.commands[-1] == Remember(Greeted(generated=True))
+
+
+# A lost line
+
+
+def test_a_goodbye_that_was_made_is_ended_by_its_time_on_a_new_line() -> None:
+    call = farewell()
+    call.at(3.0, RESUME, SessionUpdate(session=POLITE.session))
+    call.at(3.1, heard("ping"))
+    call.at(4.5, WAKE, GoodbyeSaid(), ENDED)
+
+
+def test_a_goodbye_that_was_heard_during_the_gap_ends_the_call_at_once() -> None:
+    call = farewell()
+    call.play(6.0, RESUME)
+    assert call.conversation.deadline == 4.5
+    call.play(6.0, WAKE)
+    assert call.commands[-1] == ENDED
+
+
+def test_a_goodbye_that_was_asked_for_keeps_its_deadline_and_is_not_asked_for_again() -> None:
+    call = answered(POLITE)
+    call.at(1.0, WISH, ASKED)
+    call.at(1.0, done(), SAY_IT, ResponseCreate())
+    call.at(5.0, RESUME, SessionUpdate(session=POLITE.session))
+    call.at(5.1, heard("ping"))
+    call.at(11.0, WAKE, TOO_LATE)
+
+
+def test_a_goodbye_may_be_said_and_interrupted_on_a_new_line() -> None:
+    call = answered(POLITE)
+    call.at(1.0, TURN)
+    call.at(1.1, tool("weather", "c2"), ToolRefused(name="weather"))
+    call.at(1.2, WISH, ASKED)
+    call.at(5.0, RESUME, SessionUpdate(session=POLITE.session), refusal("weather", "c2"))
+    call.at(5.1, turn("r2"))
+    call.at(5.1, says("Goodbye."), agent("Goodbye."))
+    call.at(5.5, done(3.0, response="r2"))
+    assert call.conversation.deadline == 8.6
+    call.at(6.0, SPEECH_STARTED, GoodbyeInterrupted(), GO_ON)
+
+
+def test_after_a_lost_line_any_turn_may_be_the_goodbye() -> None:
+    call = answered(MINUTE)
+    call.at(59.0, TURN)
+    call.at(60.0, WAKE, TIME_IS_UP)
+    call.at(62.0, RESUME, SessionUpdate(session=MINUTE.session))
+    says_time_is_up(call, 63.0, "r1")
+    call.at(65.5, WAKE, GoodbyeSaid(), OVER)
+
+
 # The pieces
 
 
 def test_a_goodbye_is_over_when_heard_or_when_its_time_is_up() -> None:
-    goodbye = Goodbye("", latest=10.0)
+    goodbye = Goodbye((by_the_model(""),), latest=10.0)
     assert (goodbye.made, goodbye.heard_at, goodbye.deadline) == (False, inf, 10.0)
     goodbye.said("r1", 4.0)
     assert (goodbye.made, goodbye.response_id, goodbye.deadline) == (True, "r1", 4.0)
@@ -342,7 +570,9 @@ def test_a_goodbye_is_over_when_heard_or_when_its_time_is_up() -> None:
 
 
 def test_each_wish_is_answered_once() -> None:
-    goodbye = Goodbye("all done", latest=10.0, wishes=[FunctionCalled(call_id="c1"), FunctionCalled(call_id="c2")])
+    goodbye = Goodbye(
+        (by_the_model("all done"),), latest=10.0, wishes=[FunctionCalled(call_id="c1"), FunctionCalled(call_id="c2")]
+    )
     text = '{"ended":false,"why":"So."}'
     assert goodbye.answer_wishes(why="So.") == [output(text, "c1"), output(text, "c2")]
     assert goodbye.answer_wishes(why="So.") == []

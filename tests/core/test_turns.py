@@ -3,10 +3,10 @@
 import pytest
 
 from daemon.core import events as ev
-from daemon.core.frames import ResponseCreate
+from daemon.core.frames import ResponseCreate, SessionUpdate
 from daemon.core.journal import ToolRefused
 from daemon.core.turns import AgentTurns
-from tests.core.playbook import WAKE, Playbook
+from tests.core.playbook import RESUME, WAKE, Playbook
 from tests.core.scenes import (
     PLAIN,
     POLITE,
@@ -15,6 +15,7 @@ from tests.core.scenes import (
     agent,
     answered,
     done,
+    heard,
     refusal,
     says,
     stopped,
@@ -162,6 +163,55 @@ def test_a_turn_that_ended_in_another_way_is_followed_by_one(status: str | None)
     call.at(1.2, WAKE, ResponseCreate())
 
 
+# A lost line
+
+ANEW = SessionUpdate(session=POLITE.session)
+
+
+def test_tools_that_were_not_answered_are_answered_on_the_new_line_with_one_turn() -> None:
+    call = answered(POLITE)
+    call.at(1.0, TURN)
+    call.at(1.2, WEATHER, REFUSED)
+    call.at(1.2, tool("time", "c2"), ToolRefused(name="time"))
+    call.at(4.0, RESUME, ANEW, refusal("weather"), refusal("time", "c2"), ResponseCreate())
+    call.at(4.1, WEATHER)
+    call.at(4.2, turn("r2"))
+    call.at(4.3, says("Cold."), agent("Cold."))
+    call.at(4.4, done(1.0, response="r2"))
+    call.at(8.0, RESUME, ANEW)
+
+
+def test_a_reply_that_was_waited_for_is_asked_for_on_the_new_line() -> None:
+    call = waiting()
+    call.at(4.0, RESUME, ANEW, ResponseCreate())
+    call.at(4.1, heard("ping"))
+    assert call.conversation.deadline == POLITE.max_duration
+    call.at(6.0, RESUME, ANEW)
+
+
+def test_tools_and_a_reply_share_one_turn_on_the_new_line() -> None:
+    call = waiting()
+    call.at(3.0, TURN)
+    call.at(3.1, tool("time", "c2"), ToolRefused(name="time"))
+    call.at(4.0, RESUME, ANEW, refusal("time", "c2"), ResponseCreate())
+    call.at(5.0, WAKE)
+
+
+def test_a_caller_who_cut_in_before_the_line_was_lost_needs_no_turn_of_ours() -> None:
+    call = waiting()
+    call.at(3.0, SPEECH_STARTED)
+    call.at(4.0, RESUME, ANEW)
+
+
+def test_a_turn_that_was_lost_with_the_line_is_not_asked_for_again() -> None:
+    call = answered(POLITE)
+    call.at(1.0, TURN)
+    call.at(1.0, says("We open "), agent("We open "))
+    call.at(4.0, RESUME, ANEW)
+    call.at(4.1, done(9.0, response="r1"))
+    assert call.conversation.deadline == POLITE.max_duration
+
+
 # Ends that come late, or from elsewhere
 
 
@@ -204,3 +254,5 @@ def test_turns_with_nothing_to_wait_for_are_not_woken() -> None:
     turns = AgentTurns(PLAIN)
     assert turns.deadline == float("inf")
     assert turns.wake(1e9) == []
+    assert turns.resume() == []
+    assert not turns.leaving

@@ -25,9 +25,9 @@ class Xai:
         self._realtime = Realtime(config, dial)
         self._control = CallControl(client, hang_up_timeout=config.hang_up_timeout, refer_timeout=config.refer_timeout)
 
-    def join(self, call_id: str) -> AbstractAsyncContextManager[Line]:
+    def join(self, call_id: str, *, conversation_id: str | None = None) -> AbstractAsyncContextManager[Line]:
         """Open the socket to a call."""
-        return self._realtime.join(call_id)
+        return self._realtime.join(call_id, conversation_id=conversation_id)
 
     async def hang_up(self, call_id: str) -> HangUpOutcome:
         """End the caller's leg."""

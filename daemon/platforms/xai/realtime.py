@@ -76,15 +76,16 @@ class XaiLine:
         """Frames discarded unread, by kind."""
         return dict(self._dropped)
 
-    async def send(self, frame: Frame) -> None:
+    async def send(self, frame: Frame) -> bool:
         """Send one frame whole: a cancel in the middle of it would spoil the close as well."""
         try:
             with trio.move_on_after(SEND_TIMEOUT, shield=True) as patience:
                 await self._socket.send_message(encode(frame))
         except ConnectionClosed:
-            return
+            return False
         if patience.cancelled_caught:
             await self._fail(f"the platform took no frame for {SEND_TIMEOUT:g} s")
+        return not patience.cancelled_caught
 
     def __aiter__(self) -> "XaiLine":
         """Iterate over events until the line ends."""
@@ -145,7 +146,7 @@ class Realtime:
         self._headers = [(b"Authorization", b"Bearer " + config.api_key.reveal().encode())]
 
     @asynccontextmanager
-    async def join(self, call_id: str) -> AsyncIterator[XaiLine]:
+    async def join(self, call_id: str, *, conversation_id: str | None = None) -> AsyncIterator[XaiLine]:
         """Join a call; see `platforms.base.Platform.join`."""
         config = self._config
         deadline = trio.current_time() + config.connect_timeout
@@ -153,7 +154,7 @@ class Realtime:
         joined = False
         try:
             async with trio.open_nursery() as nursery:
-                socket, stream = await self._handshake(nursery, raw, call_id, deadline)
+                socket, stream = await self._handshake(nursery, raw, self._resource(call_id, conversation_id), deadline)
                 line = XaiLine(socket, stream, config.end_close_codes)
                 nursery.start_soon(line.keep_alive, config.ping_interval, config.ping_timeout, name=f"ping {call_id}")
                 joined = True
@@ -174,6 +175,11 @@ class Realtime:
             # The library leaves the stream open when it was the platform that closed the socket.
             await trio.aclose_forcefully(raw)
 
+    def _resource(self, call_id: str, conversation_id: str | None) -> str:
+        """Path and query. On SIP a conversation's id is the id of the call that began it."""
+        resource = f"{self._path}?call_id={quote(call_id, safe='')}"
+        return f"{resource}&conversation_id={quote(conversation_id, safe='')}" if conversation_id else resource
+
     async def _open_stream(self, deadline: float) -> trio.abc.Stream:
         with trio.move_on_at(deadline):
             try:
@@ -183,7 +189,7 @@ class Realtime:
         raise PlatformUnavailable(f"no connection to {self._host} within {self._config.connect_timeout:g} s")
 
     async def _handshake(
-        self, nursery: trio.Nursery, raw: trio.abc.Stream, call_id: str, deadline: float
+        self, nursery: trio.Nursery, raw: trio.abc.Stream, resource: str, deadline: float
     ) -> tuple[WebSocketConnection, trio.abc.Stream]:
         """Upgrade the stream. A refusal surfaces in the nursery, where `join` unwraps it."""
         with trio.CancelScope(deadline=deadline) as patience:
@@ -193,7 +199,7 @@ class Realtime:
                 # The library takes any stream, whatever its annotation says.
                 cast("trio.SocketStream", stream),
                 self._host,
-                f"{self._path}?call_id={quote(call_id, safe='')}",
+                resource,
                 extra_headers=self._headers,
                 message_queue_size=_QUEUE,
                 max_message_size=self._config.max_message,

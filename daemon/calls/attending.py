@@ -1,0 +1,136 @@
+"""Attending to a call: from joining it, over every socket it may need, to its receipt.
+
+Owner of the call's nursery, in which transfers run; they outlive a broken socket. Whichever way a call ends (the
+caller leaves, a rule or an operator hangs up, it was transferred, the daemon stops, our own code fails), `in_debt`
+sees to it that the debt is settled, inside the socket if there is one, so that it closes with 1000 after the hang-up.
+Imports platforms.base, core and this room; knows nothing of admission.
+"""
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+import trio
+
+from daemon.calls.call import Call
+from daemon.calls.joining import FRESH_CALL, Patience, join_patiently
+from daemon.calls.settlement import causes, pay
+from daemon.calls.talking import talk
+from daemon.core import journal
+from daemon.core.durations import format_duration
+from daemon.errors import CallNotFound, PlatformError, PlatformRefused
+from daemon.platforms.base import LineEnd
+
+# A line that closes while a transfer is under way was most likely closed by it; its answer is on its way.
+TRANSFER_GRACE = 5.0
+
+
+async def attend(call: Call) -> None:
+    """See a call through to its receipt, or to the debt collector.
+
+    Cancelling hangs up. Errors: only bugs of ours get out, and not before the debt is settled.
+    """
+    setting = call.setting
+    async with in_debt(call), trio.open_nursery() as call.errands:
+        patience = Patience(budget=setting.config.platform.xai.join_budget, rng=setting.rng, looks=FRESH_CALL)
+        try:
+            end = await _on_line(call, patience, call.begin)
+        except PlatformError as error:
+            structlog.get_logger().error("join_given_up", why=str(error), kind=type(error).__name__)
+            call.hang_up("gone before we joined" if isinstance(error, CallNotFound) else f"could not join: {error}")
+        else:
+            await _come_back(call, end)
+        if call.transfers:
+            with trio.move_on_after(TRANSFER_GRACE):
+                await call.ending.wait()
+        call.errands.cancel_scope.cancel(reason="the call is over")
+
+
+async def _on_line(
+    call: Call, patience: Patience, begin: Callable[[], None], *, conversation_id: str | None = None
+) -> LineEnd | None:
+    """Open a socket and talk on it; gives how it ended, None if the call was ended before it opened.
+
+    Errors: `PlatformError` if no socket could be opened.
+    """
+    call.scope = trio.CancelScope()
+    async with join_patiently(
+        call.setting.platform, call.id, patience, call.ending, conversation_id=conversation_id
+    ) as line:
+        if line is None:
+            return None
+        call.line, call.line_opened_at = line, trio.current_time()
+        async with in_debt(call, may_go_on=True):
+            with call.scope:
+                begin()
+                await talk(call, line)
+        return line.end
+
+
+async def _come_back(call: Call, end: LineEnd | None) -> None:
+    """Rejoin a call whose line broke, again and again, within a window that a line which holds opens anew."""
+    window = call.setting.config.recovery.rejoin_window
+    patience = None
+    while end is not None and end.lost and not call.ending.is_set():
+        lost_at = trio.current_time()
+        call.remember(journal.LineLost(why=end.why))
+        if patience is None or lost_at > call.line_opened_at + window:
+            patience = Patience(budget=window, rng=call.setting.rng)
+        elif not patience.again(None):
+            call.hang_up(f"rejoin window {format_duration(window)}", end.why)
+            return
+        end = await _rejoin(call, patience, end)
+
+
+async def _rejoin(call: Call, patience: Patience, lost: LineEnd) -> LineEnd | None:
+    lost_at = trio.current_time()
+
+    def resume() -> None:
+        call.remember(journal.Rejoined(seconds=trio.current_time() - lost_at))
+        call.resume()
+
+    # Where the platform keeps the conversation, it is this call's own.
+    earlier = call.id if call.conversation.agent.session.resumption else None
+    try:
+        return await _on_line(call, patience, resume, conversation_id=earlier)
+    except CallNotFound as gone:
+        call.over("caller_left", f"rejoin refused: {gone}", lost.why)
+    except PlatformRefused as refused:
+        call.hang_up(f"rejoin refused: {refused}", lost.why)
+    except PlatformError:
+        window = format_duration(call.setting.config.recovery.rejoin_window)
+        call.hang_up(f"rejoin window {window}", lost.why)
+    return None
+
+
+@asynccontextmanager
+async def in_debt(call: Call, *, may_go_on: bool = False) -> AsyncIterator[None]:
+    """Settle the call when the block is left: hang up unless the leg is known to be down, and make the receipt.
+
+    With `may_go_on`, a line that broke, or that closed under a transfer, settles nothing yet. Takes at most the
+    configured hang-up time, even when cancelled; what the platform did not confirm by then goes to the collector.
+    """
+    try:
+        yield
+    finally:
+        error = sys.exception()
+        if not call.settled and not (may_go_on and error is None and _goes_on(call)):
+            end = call.line.end if call.line else None
+            reasons = call.reasons or causes(end, error)
+            outcome = call.outcome
+            if outcome is None and end is not None and not end.lost and not call.reasons:
+                outcome = "caller_left"
+            with trio.move_on_after(call.setting.config.platform.xai.hang_up_timeout, shield=True):
+                outcome = outcome or await pay(call.setting.platform, call.id)
+                if outcome is not None:
+                    await call.conclude(outcome, reasons)
+            if not call.settled:
+                call.owe(reasons)
+
+
+def _goes_on(call: Call) -> bool:
+    end = call.line.end if call.line else None
+    if end is None or call.ending.is_set():
+        return False
+    return call.setting.config.recovery.rejoin_window > 0 if end.lost else call.transfers > 0

@@ -1,0 +1,114 @@
+"""The debt collector: hang-ups that are still owed after their call's task has gone.
+
+A platform that is down must not keep a task with all its memory, nor a slot, for every call that ended meanwhile; but
+the caller may still be connected, so each debt is tried again, with backoff, until the platform confirms it or its
+longest call has passed. Owner of one nursery, with a task per debt, and of the boundary around each. Imports
+platforms.base, ledger, observe and core; knows nothing of calls' insides.
+"""
+
+import random
+
+import structlog
+import trio
+
+from daemon.config import XaiPlatform
+from daemon.core import journal
+from daemon.core.receipts import Debt, Outcome
+from daemon.errors import PlatformError, PlatformUnavailable
+from daemon.ledger.base import Ledger
+from daemon.observe.feed import Feed
+from daemon.platforms.base import HangUpOutcome, Platform
+
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 60.0
+# Between attempts when the daemon is about to exit.
+_HURRIED_PAUSE = 0.5
+
+
+class DebtCollector:
+    """Pays what is owed."""
+
+    def __init__(self, platform: Platform, ledger: Ledger, feed: Feed, config: XaiPlatform, rng: random.Random) -> None:
+        self._platform = platform
+        self._ledger = ledger
+        self._feed = feed
+        self._config = config
+        self._rng = rng
+        self._debts: dict[str, Debt] = {}
+        self._nursery: trio.Nursery | None = None
+        self._hurry = trio.Event()
+        self._fewer = trio.Event()
+
+    @property
+    def debts(self) -> tuple[Debt, ...]:
+        """What is owed, oldest first."""
+        return tuple(self._debts.values())
+
+    def owe(self, debt: Debt) -> None:
+        """Take over a debt. Plain; may be called from a call's clean-up."""
+        log = structlog.get_logger()
+        log.error("hang_up_owed", call_id=debt.call_id, why=debt.why, danger="the caller may still be connected")
+        self._feed.publish(debt.call_id, journal.HangUpOwed(why=debt.why))
+        self._debts[debt.call_id] = debt
+        if self._nursery is None:
+            raise AssertionError("the collector does not run")
+        self._nursery.start_soon(self._collect, debt, name=f"debt {debt.call_id}")
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Collect until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            task_status.started()
+            await trio.sleep_forever()
+
+    async def settle(self, limit: float) -> None:
+        """Try everything that is owed now, for at most `limit` seconds, because the daemon is about to exit."""
+        self._hurry.set()
+        with trio.move_on_after(limit):
+            while self._debts:
+                await self._fewer.wait()
+        for debt in self.debts:
+            log = structlog.get_logger()
+            log.error("debt_remains", call_id=debt.call_id, why=debt.why, danger="the caller may still be connected")
+
+    async def _collect(self, debt: Debt) -> None:
+        """See one debt through. Nothing but a cancellation ever leaves this function."""
+        with structlog.contextvars.bound_contextvars(call_id=debt.call_id):
+            try:
+                outcome = await self._hang_up(debt)
+                first = () if outcome != "lost" else ("longest call has passed",)
+                receipt = debt.receipt(outcome, trio.current_time(), first=first)
+                await self._ledger.settle(debt.call_id, receipt)
+                if outcome == "lost":
+                    structlog.get_logger().error("call_lost", why=receipt.why)
+                self._feed.publish(debt.call_id, journal.Ended(receipt=receipt, events=debt.events))
+                del self._debts[debt.call_id]
+                self._fewer.set()
+                self._fewer = trio.Event()
+            except* Exception as bugs:
+                structlog.get_logger().error("debt_failed", exc_info=bugs)
+
+    async def _hang_up(self, debt: Debt) -> Outcome:
+        """Ask until the leg is down, or must be by itself."""
+        give_up_at = debt.received_at + self._config.max_call_duration
+        pause = _FIRST_PAUSE
+        wished = 0.0
+        while trio.current_time() < give_up_at:
+            await self._wait(max(wished, pause * (0.5 + self._rng.random() / 2)))
+            pause, wished = min(2 * pause, _LONGEST_PAUSE), 0.0
+            with trio.move_on_after(self._config.hang_up_timeout):
+                try:
+                    outcome = await self._platform.hang_up(debt.call_id)
+                except PlatformError as error:
+                    structlog.get_logger().warning("hang_up_failed", why=str(error))
+                    wished = (error.retry_after or 0.0) if isinstance(error, PlatformUnavailable) else 0.0
+                else:
+                    return "hung_up" if outcome is HangUpOutcome.HUNG_UP else "caller_left"
+        return "lost"
+
+    async def _wait(self, seconds: float) -> None:
+        if self._hurry.is_set():
+            await trio.sleep(min(seconds, _HURRIED_PAUSE))
+        else:
+            with trio.move_on_after(min(seconds, _LONGEST_PAUSE)):
+                await self._hurry.wait()

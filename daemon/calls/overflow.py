@@ -1,0 +1,44 @@
+"""Diverting a caller for whom no agent is free: transfer, or say so and hang up, as the number's plan has it.
+
+A diverted call is claimed and settled like any other, but takes no slot. Imports core and this room.
+"""
+
+from daemon.calls.attending import attend, in_debt
+from daemon.calls.call import Call
+from daemon.calls.transfer import refer
+from daemon.core import journal
+from daemon.core.agent import Agent, FixedGreeting
+from daemon.core.conversation import Conversation
+from daemon.core.frames import SessionSettings, TurnDetection
+from daemon.core.overflow import Announce, Plan, Refer, Refuse
+
+
+def announcer(words: str) -> Agent:
+    """An agent that says one thing and hangs up."""
+    session = SessionSettings(instructions="Say nothing.", turn_detection=TurnDetection(type="server_vad"))
+    return Agent(
+        name="overflow", session=session, greeting=FixedGreeting(words), announcement=True, goodbye_timeout=60.0
+    )
+
+
+async def divert(call: Call, plan: Plan) -> None:
+    """Try the steps of a plan in order until one works; hang up if none does.
+
+    Cancelling hangs up. Errors: only bugs of ours.
+    """
+    call.remember(journal.Diverted(why=" > ".join(call.because)))
+    async with in_debt(call):
+        for step in plan:
+            match step:
+                case Refer(destination):
+                    with call.scope:
+                        await refer(call, destination, ())
+                case Announce(words):
+                    ready = call.setting.config.platform.xai.ready_timeout
+                    call.conversation = Conversation(announcer(words), ready_timeout=ready)
+                    await attend(call)
+                case Refuse():
+                    pass
+            if call.ending.is_set():
+                return
+        call.hang_up("overflow plan exhausted")
