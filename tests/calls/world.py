@@ -30,6 +30,27 @@ def wall() -> float:
     return EPOCH + trio.current_time()
 
 
+class Tracked(trio.abc.Stream):
+    """A stream that remembers whether it was closed."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+        self.closed = False
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        return await self._stream.receive_some(max_bytes)
+
+    async def aclose(self) -> None:
+        self.closed = True
+        await self._stream.aclose()
+
+
 class World:
     """Everything around the calls of one test."""
 
@@ -38,9 +59,11 @@ class World:
         self.switchboard = Switchboard(API_KEY)
         self.sandbox = MemorySandbox(self.switchboard, nursery)
         self.records: list[Record] = []
+        self.streams: list[Tracked] = []
+        """Every byte stream the daemon opened to the platform."""
         feed = Feed(wall)
         feed.watch(self.records.append)
-        self.platform = Xai(config.platform.xai, self.sandbox.client(API_KEY), self.sandbox.dial)
+        self.platform = Xai(config.platform.xai, self.sandbox.client(API_KEY), self._dial)
         self.ledger = MemoryLedger()
         rng = random.Random(7)
         self.collector = DebtCollector(self.platform, self.ledger, feed, config.platform.xai, rng)
@@ -55,6 +78,10 @@ class World:
         )
         self.supervisor = Supervisor(self.setting)
         self._nursery = nursery
+
+    async def _dial(self) -> trio.abc.Stream:
+        self.streams.append(Tracked(await self.sandbox.dial()))
+        return self.streams[-1]
 
     async def start(self) -> None:
         """Start what the app starts."""
