@@ -52,3 +52,15 @@ async def test_resuming_puts_the_new_session_first(autojump_clock: MockClock, ca
     with trio.move_on_after(1) as nothing_left:
         await call.outbox.take()
     assert nothing_left.cancelled_caught
+
+
+async def test_whoever_is_cancelled_can_say_why(autojump_clock: MockClock, call: Call) -> None:
+    words = ""
+    with call.scope:
+        call.hang_up("drain deadline 1h", "SIGTERM")
+        try:
+            await trio.sleep_forever()
+        except trio.Cancelled as cancelled:
+            words = str(cancelled)
+            raise
+    assert "drain deadline 1h > SIGTERM" in words

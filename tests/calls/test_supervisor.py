@@ -4,17 +4,19 @@ import contextvars
 import gc
 import weakref
 
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock
 
 from daemon.calls.admission import Verdict
-from daemon.config import Agent
+from daemon.config import Agent, Destination
 from daemon.core.commands import Command
 from daemon.core.conversation import Conversation
 from daemon.core.events import Event, UnknownEvent
 from daemon.core.incoming import IncomingCall
 from daemon.ledger.memory import MemoryLedger
+from daemon.platforms.base import ReferOutcome
 from daemon.sandbox.script import Emit, Leave, Reply, Say, Script, Wait
 from tests.calls.world import World
 from tests.configured import configuration
@@ -243,3 +245,33 @@ async def test_run_ends_when_closed_and_empty(nursery: trio.Nursery, autojump_cl
     assert not ended.is_set()
     await trio.sleep(1000)
     assert ended.is_set()
+
+
+async def test_bug_in_a_transfers_clean_up_while_the_daemon_stops(
+    nursery: trio.Nursery, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, logged: Logged
+) -> None:
+    # The transfer's error and the call's cancellation come in one group: `except Exception` would let it out, and
+    # an error out of a call takes the daemon, and every other call, with it.
+    settings = msgspec.structs.replace(configuration(), destinations={"desk": Destination(uri="tel:+14155550123")})
+    world = World(settings, nursery)
+    await nursery.start(world.collector.run)
+
+    async def broken(call_id: str, target_uri: str) -> ReferOutcome:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ValueError("a bug in the clean-up")
+
+    monkeypatch.setattr(world.platform, "refer", broken)
+    sick, well = world.dial(), world.dial()
+    async with trio.open_nursery() as daemon:
+        await daemon.start(world.supervisor.run)
+        for call in (sick, well):
+            await world.offer(call).verdict()
+        await trio.sleep(5)
+        assert world.supervisor.transfer(sick.id, "desk")
+        await trio.sleep(5)
+        daemon.cancel_scope.cancel(reason="something else failed")
+    assert [world.receipt(call).outcome for call in (sick, well)] == ["hung_up", "hung_up"]
+    assert [line["call_id"] for line in logged() if line["event"] == "call_failed"] == [sick.id]
+    nursery.cancel_scope.cancel(reason="the test is over")
