@@ -31,6 +31,7 @@ from daemon.observe.clock import WallClock, system_clock
 from daemon.observe.eventfile import open_event_file
 from daemon.observe.feed import Feed
 from daemon.observe.log import log_entries
+from daemon.observe.metrics import Metrics
 from daemon.operate.signals import watch_signals
 from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
@@ -67,6 +68,7 @@ async def run_daemon(
     """
     notifier, stop, feed = Notifier(), Stop(), Feed(wall)
     feed.watch(log_entries(transcripts=config.log.transcripts))
+    feed.watch(Metrics().watch)
     async with open_platform(config.platform.xai) as platform, open_event_file(events, feed):
         setting = _setting(config, platform, feed, wall)
         supervisor = Supervisor(setting)

@@ -1,5 +1,6 @@
 """The daemon as a whole: start, serve, stop, over real sockets and with real signals."""
 
+import signal
 import socket
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from daemon.observe.clock import system_clock
 from daemon.sandbox.script import Leave, Say, Script, Wait
 from daemon.sandbox.sender import announce
 from tests.configured import CALLED, configuration
+from tests.conftest import Logged
 from tests.live import kill, live_daemon
 
 QUICK = Drain(deadline=5.0, lame_duck=0.0)
@@ -108,3 +110,63 @@ async def test_address_in_use() -> None:
         expected = pytest.RaisesExc(StartError, match=f"another process listens on {bind}")
         with pytest.RaisesGroup(expected, flatten_subgroups=True):
             await run_daemon(config)
+
+
+async def test_debts_that_remain_are_told_by_the_exit_code(tmp_path: Path, logged: Logged) -> None:
+    config = configuration(drain=Drain(deadline=5.0, lame_duck=0.0, settle_timeout=0.3))
+    async with live_daemon(config, tmp_path) as live:
+        call = live.board.place(STAYS)
+        call.hang_up_refusals = [500] * 1000
+        (await live.announce(call)).raise_for_status()
+        kill()
+        await trio.sleep(0.1)
+        kill()
+        assert await live.exit_code() == 1
+    assert not call.over.is_set()
+    remaining = [line for line in logged() if line["event"] == "debt_remains"]
+    assert [line["call_id"] for line in remaining] == [call.id]
+    assert remaining[0]["danger"] == "the caller may still be connected"
+
+
+async def test_a_debt_is_paid_before_the_end(tmp_path: Path) -> None:
+    async with live_daemon(configuration(drain=QUICK), tmp_path) as live:
+        call = live.board.place(STAYS)
+        call.hang_up_refusals = [500]
+        (await live.announce(call)).raise_for_status()
+        kill()
+        await trio.sleep(0.1)
+        kill()
+        assert await live.exit_code() == 0
+    assert call.ended_by == "hangup"
+    assert call.hang_ups == 2
+
+
+async def test_usr1_pauses_and_resumes(tmp_path: Path) -> None:
+    async with live_daemon(configuration(drain=QUICK), tmp_path) as live:
+        kill(signal.SIGUSR1)
+        await trio.sleep(0.1)
+        assert (await live.client.get("/readyz")).status_code == 503
+        refused = await live.announce(live.board.place(LEAVES))
+        assert (refused.status_code, refused.json()["result"]) == (503, "paused")
+        assert refused.headers["Retry-After"] == "1"
+        kill(signal.SIGUSR1)
+        await trio.sleep(0.1)
+        assert (await live.client.get("/readyz")).status_code == 200
+        call = await live.ring(LEAVES)
+        await call.over.wait()
+        kill()
+
+
+async def test_two_signals_in_a_burst(tmp_path: Path) -> None:
+    async with live_daemon(configuration(drain=QUICK), tmp_path) as live:
+        call = await live.ring(STAYS)
+        kill()
+        kill()
+        # They may arrive as one; then somebody who means it sends another.
+        with trio.move_on_after(0.3):
+            await live.done.wait()
+        if not live.done.is_set():
+            kill()
+        assert await live.exit_code() == 0
+    assert call.ended_by == "hangup"
+    assert call.hang_ups == 1
