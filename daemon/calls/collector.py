@@ -35,7 +35,7 @@ class DebtCollector:
         self._config = config
         self._rng = rng
         self._debts: dict[str, Debt] = {}
-        self._nursery: trio.Nursery | None = None
+        self._tasks: trio.Nursery | None = None
         self._hurry = trio.Event()
         self._fewer = trio.Event()
 
@@ -50,14 +50,14 @@ class DebtCollector:
         log.error("hang_up_owed", call_id=debt.call_id, why=debt.why, danger="the caller may still be connected")
         self._feed.publish(debt.call_id, journal.HangUpOwed(why=debt.why))
         self._debts[debt.call_id] = debt
-        if self._nursery is None:
+        if self._tasks is None:
             raise AssertionError("the collector does not run")
-        self._nursery.start_soon(self._collect, debt, name=f"debt {debt.call_id}")
+        self._tasks.start_soon(self._collect, debt, name=f"debt {debt.call_id}")
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Collect until cancelled."""
         async with trio.open_nursery() as nursery:
-            self._nursery = nursery
+            self._tasks = nursery
             task_status.started()
             await trio.sleep_forever()
 

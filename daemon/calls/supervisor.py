@@ -39,7 +39,7 @@ class Supervisor:
         self._agents = {name: brief(name, agent) for name, agent in setting.config.agents.items()}
         self._live: dict[str, tuple[Call, Offer]] = {}
         self._changed = trio.Event()
-        self._nursery: trio.Nursery | None = None
+        self._tasks: trio.Nursery | None = None
         self._context = contextvars.Context()
         self._paused = False
         self._leaving = False
@@ -48,7 +48,7 @@ class Supervisor:
     @property
     def ready(self) -> bool:
         """Whether a balancer should send calls here."""
-        return self._nursery is not None and not self._leaving and not self._paused
+        return self._tasks is not None and not self._leaving and not self._paused
 
     @property
     def live(self) -> int:
@@ -60,20 +60,20 @@ class Supervisor:
         known = self._live.get(incoming.call_id)
         if known is not None:
             return Repeat(known[1])
-        if self._nursery is None or self._closed:
+        if self._tasks is None or self._closed:
             return Offer.decided(Verdict.DRAINING)
         if self._is_stale(incoming):
             return Offer.decided(Verdict.STALE)
         obstacle = self._obstacle(incoming)
         if obstacle is None:
             agent = self._agents[self._setting.config.numbers[incoming.called or ""].agent]
-            return self._start(self._nursery, Call(incoming, agent, self._setting), ())
+            return self._start(self._tasks, Call(incoming, agent, self._setting), ())
         plan = self._plan(incoming, obstacle)
         if isinstance(plan[0], Refuse):
             return Offer.decided(obstacle)
         call = Call(incoming, announcer(""), self._setting, counted=False)
         call.because = (f"overflow: {_OBSTACLES[obstacle]}",)
-        return self._start(self._nursery, call, plan)
+        return self._start(self._tasks, call, plan)
 
     def _start(self, nursery: trio.Nursery, call: Call, plan: Plan) -> Offer:
         """Start the call's task; with a plan, to divert it."""
@@ -128,7 +128,7 @@ class Supervisor:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the calls' nursery until closed and empty. Cancelling hangs up every call."""
         async with trio.open_nursery() as nursery:
-            self._nursery, self._context = nursery, contextvars.copy_context()
+            self._tasks, self._context = nursery, contextvars.copy_context()
             task_status.started()
             while not (self._closed and not self._live):
                 await self._changed.wait()
