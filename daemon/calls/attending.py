@@ -72,7 +72,7 @@ async def _come_back(call: Call, end: LineEnd | None) -> None:
     """Rejoin a call whose line broke, again and again, within a window that a line which holds opens anew."""
     window = call.setting.config.recovery.rejoin_window
     patience = None
-    while end is not None and end.lost and not call.ending.is_set():
+    while end is not None and end.lost and not call.settled and not call.ending.is_set():
         lost_at = trio.current_time()
         call.remember(journal.LineLost(why=end.why))
         if patience is None or lost_at > call.line_opened_at + window:
@@ -94,9 +94,9 @@ async def _rejoin(call: Call, patience: Patience, lost: LineEnd) -> LineEnd | No
     earlier = call.id if call.conversation.agent.session.resumption else None
     try:
         return await _on_line(call, patience, resume, conversation_id=earlier)
-    except CallNotFound as gone:
-        call.over("caller_left", f"rejoin refused: {gone}", lost.why)
     except PlatformRefused as refused:
+        # Also when it says that there is no such call: it may only mean that a call can't be joined twice, and then
+        # the caller is still there. Hanging up finds out, and does no harm.
         call.hang_up(f"rejoin refused: {refused}", lost.why)
     except PlatformError:
         window = format_duration(call.setting.config.recovery.rejoin_window)

@@ -50,16 +50,18 @@ class DebtCollector:
         log.error("hang_up_owed", call_id=debt.call_id, why=debt.why, danger="the caller may still be connected")
         self._feed.publish(debt.call_id, journal.HangUpOwed(why=debt.why))
         self._debts[debt.call_id] = debt
-        if self._tasks is None:
-            raise AssertionError("the collector does not run")
-        self._tasks.start_soon(self._collect, debt, name=f"debt {debt.call_id}")
+        # Without, the daemon is being torn down: the debt is on record, and nobody is left to pay it.
+        if self._tasks is not None:
+            self._tasks.start_soon(self._collect, debt, name=f"debt {debt.call_id}")
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Collect until cancelled."""
-        async with trio.open_nursery() as nursery:
-            self._tasks = nursery
-            task_status.started()
-            await trio.sleep_forever()
+        try:
+            async with trio.open_nursery() as self._tasks:
+                task_status.started()
+                await trio.sleep_forever()
+        finally:
+            self._tasks = None
 
     async def settle(self, limit: float) -> None:
         """Try everything that is owed now, for at most `limit` seconds, because the daemon is about to exit."""

@@ -30,6 +30,9 @@ _OBSTACLES = {
     Verdict.PAUSED: "paused",
 }
 
+# Ids of answered calls, two for each; the ledger remembers more, but can't be asked without waiting.
+_REMEMBERED = 20_000
+
 
 class Supervisor:
     """Every call in this process."""
@@ -38,6 +41,7 @@ class Supervisor:
         self._setting = setting
         self._agents = {name: brief(name, agent) for name, agent in setting.config.agents.items()}
         self._live: dict[str, tuple[Call, Offer]] = {}
+        self._answered: dict[str, None] = {}
         self._changed = trio.Event()
         self._tasks: trio.Nursery | None = None
         self._context = contextvars.Context()
@@ -60,6 +64,8 @@ class Supervisor:
         known = self._live.get(incoming.call_id)
         if known is not None:
             return Repeat(known[1])
+        if incoming.call_id in self._answered or incoming.webhook_id in self._answered:
+            return Offer.decided(Verdict.DUPLICATE)
         if self._tasks is None or self._closed:
             return Offer.decided(Verdict.DRAINING)
         if self._is_stale(incoming):
@@ -151,6 +157,7 @@ class Supervisor:
             return
         offer.decide(Verdict.CLAIMED)
         incoming = call.incoming
+        self._remember(incoming)
         call.remember(
             journal.WebhookVerified(webhook_id=incoming.webhook_id, called=incoming.called, caller=incoming.caller)
         )
@@ -159,6 +166,12 @@ class Supervisor:
         else:
             call.remember(journal.Claimed(agent=call.conversation.agent.name))
             await attend(call)
+
+    def _remember(self, incoming: IncomingCall) -> None:
+        """Keep a claimed call's ids, so that its repeats are known for what they are even when every slot is taken."""
+        self._answered |= dict.fromkeys((incoming.call_id, incoming.webhook_id))
+        while len(self._answered) > _REMEMBERED:
+            del self._answered[next(iter(self._answered))]
 
     def pause(self) -> None:
         """Take no more calls until `resume`; those in progress go on."""

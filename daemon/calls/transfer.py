@@ -37,7 +37,7 @@ async def refer(call: Call, destination: str, why: tuple[str, ...]) -> ReferResu
         case ReferResult.ANSWERED:
             call.over("transferred", f"transfer to {destination}", *why)
         case ReferResult.NO_CALL:
-            call.over("caller_left", "no caller to transfer", *why)
+            call.hang_up("no caller to transfer", *why)  # which makes sure of it
         case failed:
             log = structlog.get_logger()
             log.warning("transfer_failed", destination=destination, result=failed.value, sip=outcome.sip_status)

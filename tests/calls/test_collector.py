@@ -4,6 +4,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from daemon.calls.collector import DebtCollector
 from daemon.core import journal
 from daemon.core.receipts import Debt
 from daemon.errors import PlatformUnavailable
@@ -137,3 +138,18 @@ async def test_a_bug_while_collecting_ends_no_other_debt(
     assert [debt.call_id for debt in world.collector.debts] == ["sick"]
     assert [line["call_id"] for line in logged() if line["event"] == "debt_failed"] == ["sick"]
     assert [record.call_id for record in world.records if isinstance(record.entry, journal.Ended)] == ["well"]
+
+
+async def test_a_debt_that_comes_when_nobody_collects_any_more_is_on_record(
+    autojump_clock: MockClock, world: World, logged: Logged
+) -> None:
+    collector = DebtCollector(
+        world.platform, world.ledger, world.setting.feed, world.config.platform.xai, world.setting.rng
+    )
+    async with trio.open_nursery() as nursery:
+        await nursery.start(collector.run)
+        nursery.cancel_scope.cancel(reason="the daemon is torn down")
+    collector.owe(owed("late"))
+    await trio.sleep(60)
+    assert [debt.call_id for debt in collector.debts] == ["late"]
+    assert [line["call_id"] for line in logged() if line["event"] == "hang_up_owed"] == ["late"]

@@ -62,12 +62,26 @@ async def test_a_refusal_means_that_the_call_is_over(nursery: trio.Nursery, auto
     call = world.dial(Script(steps=(Wait(3), Drop(1011))))
     await world.offer(call).verdict()
     await trio.sleep(2)
-    call.join_refusals = [404]
+    call.join_refusals, call.hang_up_refusals = [404], [404]
     await world.supervisor.idle()
     receipt = world.receipt(call)
     assert receipt.outcome == "caller_left"
     assert receipt.reasons == ("rejoin refused: HTTP 404: Refused: refused by the script", "closed with 1011")
-    assert call.hang_ups == 0
+    world.stop()
+
+
+async def test_a_refusal_may_only_mean_that_a_call_is_not_joined_twice(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    world = await running(nursery, config())
+    call = world.dial(Script(steps=(Wait(3), Drop(1011))))
+    await world.offer(call).verdict()
+    await trio.sleep(2)
+    call.join_refusals = [404]
+    await world.supervisor.idle()
+    assert world.receipt(call).outcome == "hung_up"
+    assert call.ended_by == "hangup"
+    assert call.joins == 1
     world.stop()
 
 
@@ -143,6 +157,7 @@ async def test_no_window_no_rejoin(nursery: trio.Nursery, autojump_clock: MockCl
     assert world.receipt(call).outcome == "hung_up"
     assert world.receipt(call).reasons == ("closed with 1011",)
     assert call.ended_by == "hangup"
+    assert kinds(world, call.id)[-1] == "Ended"
     world.stop()
 
 

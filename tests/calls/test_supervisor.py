@@ -106,6 +106,19 @@ async def test_redelivery_of_a_call_that_is_over(autojump_clock: MockClock, worl
     assert len(world.receipts(call)) == 1
 
 
+async def test_redelivery_of_a_call_that_is_over_while_every_slot_is_taken(
+    autojump_clock: MockClock, world: World
+) -> None:
+    over = world.dial(Script(steps=(Leave(),)))
+    await world.offer(over).verdict()
+    await world.supervisor.idle()
+    for _ in range(3):
+        await world.offer(world.dial()).verdict()
+    assert await world.offer(world.dial()).verdict() is Verdict.FULL
+    assert await world.offer(over).verdict() is Verdict.DUPLICATE  # refused, the sender would try for ever
+    world.supervisor.hang_up_all("test")
+
+
 async def test_same_delivery_with_another_call_id(autojump_clock: MockClock, world: World) -> None:
     one, two = world.dial(), world.dial()
     assert await world.supervisor.offer(world.incoming(one, webhook_id="m")).verdict() is Verdict.CLAIMED

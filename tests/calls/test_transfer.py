@@ -97,6 +97,7 @@ async def test_the_line_closes_before_the_answer(
 async def test_nobody_to_transfer(autojump_clock: MockClock, desk: World, monkeypatch: pytest.MonkeyPatch) -> None:
     async def gone(call_id: str, target_uri: str) -> ReferOutcome:
         await trio.lowlevel.checkpoint()
+        call.hang_up_refusals = [404]
         return ReferOutcome(ReferResult.NO_CALL)
 
     monkeypatch.setattr(desk.platform, "refer", gone)
