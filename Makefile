@@ -21,8 +21,8 @@ exhaust: setup  ## Run what takes long: every checkpoint cancelled, 500 live cal
 	@CALLWARDEN_EXHAUSTIVE=1 $(BIN)/pytest -q -n auto tests/calls/test_cancellations.py
 	@$(BIN)/pytest -q -m exhaustive
 
-simulate: setup  ## Play the whole daemon in virtual time under seeded faults: SEEDS=1000, or SEED=n for one, with its transcript
-	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000))
+simulate: setup  ## Run the whole daemon on a virtual clock under seeded faults: SEEDS=1000, or SEED=n to read one
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0))
 
 check: setup  ## Format, lint, types, architecture
 	@$(BIN)/ruff format --check $(SOURCES)

@@ -92,7 +92,8 @@ class DebtCollector:
 
     async def _hang_up(self, debt: Debt) -> Outcome:
         """Ask until the leg is down, or must be by itself."""
-        give_up_at = debt.received_at + self._config.max_call_duration
+        # At the least a minute: a call may be ended by its own limit, which may be as long as the platform's.
+        give_up_at = max(debt.received_at + self._config.max_call_duration, trio.current_time() + _LONGEST_PAUSE)
         pause = _FIRST_PAUSE
         wished = 0.0
         while trio.current_time() < give_up_at:

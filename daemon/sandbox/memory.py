@@ -5,6 +5,7 @@ socket, inside a nursery that the test or simulation owns.
 """
 
 import json
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import trio
@@ -12,6 +13,9 @@ from trio.testing import memory_stream_pair
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 
 from daemon.sandbox.switchboard import Switchboard
+
+# Seconds the client gets for its half of a closing handshake.
+_CLOSE_TIMEOUT = 2.0
 
 
 class MemorySandbox:
@@ -25,7 +29,7 @@ class MemorySandbox:
         """Open a stream to the sandbox; serves as the platform's `Dial`."""
         await trio.lowlevel.checkpoint()
         ours, theirs = memory_stream_pair()
-        self._nursery.start_soon(self._serve, theirs, name="sandbox socket")
+        self._nursery.start_soon(self.serve, theirs, name="sandbox socket")
         return ours
 
     def client(self, api_key: str) -> httpx.AsyncClient:
@@ -43,18 +47,22 @@ class MemorySandbox:
             trust_env=False,
         )
 
-    async def _serve(self, stream: trio.abc.Stream) -> None:
+    async def serve(self, stream: trio.abc.Stream) -> None:
+        """Be the platform's end of one socket, until it is closed; cancelled, it is as if our machine had died."""
         async with trio.open_nursery() as nursery:
             request = await wrap_server_stream(nursery, stream)
-            call_id = request.path.partition("call_id=")[2]
+            query = parse_qs(urlsplit(request.path).query)
+            call_id = query.get("call_id", [""])[0]
             headers = {name.decode().lower(): value.decode() for name, value in request.headers}
             refused = self.switchboard.refuse_join(call_id, headers.get("authorization"))
             if refused is None:
-                await self._call(await request.accept(), call_id)
+                await self._call(await request.accept(), call_id, query.get("conversation_id", [None])[0])
             else:
-                await request.reject(refused[0], body=json.dumps(refused[1]).encode())
+                wait = self.switchboard.retry_after(call_id)
+                extra = [] if wait is None else [(b"retry-after", b"%d" % wait)]
+                await request.reject(refused[0], extra_headers=extra, body=json.dumps(refused[1]).encode())
 
-    async def _call(self, socket: WebSocketConnection, call_id: str) -> None:
+    async def _call(self, socket: WebSocketConnection, call_id: str, conversation_id: str | None) -> None:
         async def send(text: str) -> None:
             try:
                 await socket.send_message(text)
@@ -62,7 +70,8 @@ class MemorySandbox:
                 # The client has gone; whoever reads from it finds out and ends the play.
                 await trio.sleep_forever()
 
-        call, session = self.switchboard.join(call_id, send)
+        call, session = self.switchboard.join(call_id, send, conversation_id)
+        code: int | None = None
         async with trio.open_nursery() as nursery:
 
             async def hear() -> None:
@@ -75,5 +84,7 @@ class MemorySandbox:
 
             nursery.start_soon(hear, name="sandbox hearing")
             code = await self.switchboard.play(call, session)
-            await socket.aclose(code)
             nursery.cancel_scope.cancel(reason="the call is over")
+        if code is not None:
+            with trio.move_on_after(_CLOSE_TIMEOUT):
+                await socket.aclose(code)

@@ -42,7 +42,7 @@ def create_app(switchboard: Switchboard) -> QuartTrio:
         if refused is not None:
             return refused[1], refused[0]
         await websocket.accept()
-        call, session = switchboard.join(call_id, websocket.send)
+        call, session = switchboard.join(call_id, websocket.send, websocket.args.get("conversation_id"))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_hear, session, name="sandbox hearing")
             code = await switchboard.play(call, session)

@@ -5,14 +5,15 @@ memory alike. Owner of one nursery, for caller, model and keypad. Knows nothing 
 """
 
 import json
-import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 from typing import Any
 
+import msgspec
 import trio
 
+from daemon.observe.clock import WallClock, system_clock
 from daemon.sandbox.script import IDLE_REPLY, Drop, Emit, Leave, Press, Reply, Say, Script, Wait
 from daemon.sandbox.speech import Frame, SpokenItem, Wire, function_call, response_created, response_done
 
@@ -36,18 +37,33 @@ _CLIENT_EVENTS = frozenset(
 class Session:
     """The platform's end of one joined call."""
 
-    def __init__(self, call_id: str, script: Script, send: Send) -> None:
+    def __init__(
+        self,
+        call_id: str,
+        script: Script,
+        send: Send,
+        *,
+        number: int = 1,
+        earlier: Sequence[Frame] = (),
+        wall: WallClock = system_clock,
+    ) -> None:
         self.heard: list[Frame] = []
         """Every frame the client sent, in order."""
         self.configured_at: float | None = None
         """When its first `session.update` came, on Trio's clock."""
         self.spoken: list[str] = []
         """What the model said, one entry a turn; a turn that was cut off ends with a dash."""
+        self.items: list[Frame] = [*earlier]
+        """What was said, by both sides and in earlier sessions of the conversation too."""
         self.close_code = 1000
         """With what the platform closes the socket when the script is over."""
         self._script = script
         self._send = send
-        self._wire = Wire(call_id[:8])
+        self._wall = wall
+        self._earlier = earlier
+        self._step = 0
+        # Ids are never used again, not even by a later session of the same call.
+        self._wire = Wire(call_id[:8] if number == 1 else f"{call_id[:8]}.{number}")
         self._replies = deque(script.replies)
         self._settings: dict[str, Any] = {}
         self._turns, self._waiting = trio.open_memory_channel[tuple[Reply, bool]](64)
@@ -74,6 +90,12 @@ class Session:
         """Whether the caller is hearing the model right now, or is about to."""
         return self._pending > 0 or trio.current_time() < self._silent_at
 
+    def left(self) -> Script:
+        """What a later socket of the same call has yet to play; the step that was under way is not begun again."""
+        return msgspec.structs.replace(
+            self._script, steps=self._script.steps[self._step :], replies=tuple(self._replies)
+        )
+
     # The client
 
     async def hear(self, text: str) -> None:
@@ -92,10 +114,18 @@ class Session:
                 self.configured_at = self.configured_at or trio.current_time()
                 self._settings.update(frame.get("session", {}))
                 await self._emit("session.updated", session=self._session())
+                if self._settings.get("resumption", {}).get("enabled"):
+                    await self._replay()
             case "conversation.item.create":
                 await self._item_created(frame["item"])
             case "response.create":
                 self._queue(self._replies.popleft() if self._replies else IDLE_REPLY)
+
+    async def _replay(self) -> None:
+        """Tell the items of the conversation that is taken up again; there is no event for the end of it."""
+        for item in self._earlier:
+            await self._emit("conversation.item.created", previous_item_id=None, item=item)
+        self._earlier = ()
 
     async def _item_created(self, item: Frame) -> None:
         if item["type"] == "force_message":
@@ -114,6 +144,7 @@ class Session:
         for step in self._script.steps:
             if not (isinstance(step, Say | Wait | Leave) and step.over):
                 await self._quiet()
+            self._step += 1
             match step:
                 case Say(words=words):
                     await self._say(words)
@@ -174,8 +205,7 @@ class Session:
         for position, key in enumerate(keys):
             if position:
                 await trio.sleep(gap)
-            received_at = int(time.time_ns() // 10**9)
-            await self._emit("input_audio_buffer.dtmf_event_received", event=key, received_at=received_at)
+            await self._emit("input_audio_buffer.dtmf_event_received", event=key, received_at=int(self._wall()))
             if key == "#":
                 self._flush_keys()
             else:
@@ -256,4 +286,7 @@ class Session:
         await self._put(self._wire.event(kind, **fields))
 
     async def _put(self, frame: Frame) -> None:
+        said_by_caller = frame["type"] == "conversation.item.added" and frame["item"].get("role") == "user"
+        if said_by_caller or frame["type"] == "response.output_item.done":
+            self.items.append(frame["item"])
         await self._send(json.dumps(frame))

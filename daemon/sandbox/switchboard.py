@@ -14,6 +14,7 @@ from typing import Any
 
 import trio
 
+from daemon.observe.clock import WallClock, system_clock
 from daemon.sandbox.script import Script
 from daemon.sandbox.session import Send, Session
 
@@ -33,10 +34,14 @@ class SandboxCall:
     def __init__(self, call_id: str, called: str, caller: str, script: Script) -> None:
         self.id, self.called, self.caller, self.script = call_id, called, caller, script
         self.session: Session | None = None
+        """The one of its latest socket."""
+        self.sessions: list[Session] = []
         self.joins = 0
         self.joined_at: float | None = None
         self.join_refusals: list[int] = []
         """Statuses with which the next attempts to join are refused."""
+        self.retry_after: int | None = None
+        """When refused attempts to join may come again, in seconds."""
         self.hang_up_refusals: list[int] = []
         """Statuses with which the next requests to hang up are refused."""
         self.refer_status = 200
@@ -61,10 +66,11 @@ class SandboxCall:
 class Switchboard:
     """The state of the stand-in."""
 
-    def __init__(self, api_key: str) -> None:
+    def __init__(self, api_key: str, *, wall: WallClock = system_clock) -> None:
         self.calls: dict[str, SandboxCall] = {}
         self.numbers: dict[str, dict[str, Any]] = {}
         self._authorization = f"Bearer {api_key}"
+        self._wall = wall
         self._ids = count(1)
 
     def place(
@@ -91,12 +97,24 @@ class Switchboard:
             return call.join_refusals.pop(0), {"code": "Refused", "error": "refused by the script"}
         return None
 
-    def join(self, call_id: str, send: Send) -> tuple[SandboxCall, Session]:
-        """Open a session on a call that may be joined."""
+    def retry_after(self, call_id: str) -> int | None:
+        """What a refusal says about when to come again, in seconds."""
+        call = self.calls.get(call_id)
+        return call.retry_after if call else None
+
+    def join(self, call_id: str, send: Send, conversation_id: str | None = None) -> tuple[SandboxCall, Session]:
+        """Open a session on a call that may be joined; joined again, its caller goes on where they were.
+
+        With `conversation_id`, which on SIP is the id of an earlier call, that call's items are known to it.
+        """
         call = self.calls[call_id]
         call.joins += 1
         call.joined_at = call.joined_at or trio.current_time()
-        call.session = Session(call_id, call.script, send)
+        script = call.session.left() if call.session else call.script
+        before = self.calls.get(conversation_id or "")
+        earlier = tuple(before.session.items) if before and before.session else ()
+        call.session = Session(call_id, script, send, number=call.joins, earlier=earlier, wall=self._wall)
+        call.sessions.append(call.session)
         return call, call.session
 
     async def play(self, call: SandboxCall, session: Session) -> int:

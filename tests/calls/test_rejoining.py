@@ -185,3 +185,29 @@ async def test_keys_pressed_before_the_break_make_one_entry(nursery: trio.Nurser
     collected = [entry.digits for entry in world.entries(call) if isinstance(entry, journal.DigitsCollected)]
     assert collected == ["123"]
     world.stop()
+
+
+@pytest.mark.parametrize("resumption", [True, False])
+async def test_a_conversation_that_is_resumed_is_not_counted_twice(
+    nursery: trio.Nursery, autojump_clock: MockClock, resumption: bool
+) -> None:
+    agent = msgspec.structs.replace(QUIET, resumption=resumption)
+    settings = msgspec.structs.replace(configuration(agent=agent), recovery=Recovery(rejoin_window=10.0))
+    world = await running(nursery, settings)
+    steps = (Say("first words"), Drop(1011), Say("second words"), Leave())
+    call = world.dial(Script(steps=steps, replies=(Reply("One."), Reply("Two."))))
+    await world.offer(call).verdict()
+    await world.supervisor.idle()
+    said = [
+        (entry.speaker, entry.text) for entry in world.entries(call) if isinstance(entry, journal.Said) and entry.final
+    ]
+    assert said == [
+        ("agent", "Welcome."),
+        ("caller", "first words"),
+        ("agent", "One."),
+        ("caller", "second words"),
+        ("agent", "Two."),
+    ]
+    (ended,) = [entry for entry in world.entries(call) if isinstance(entry, journal.Ended)]
+    assert ended.events.get("conversation.item.created", 0) == (3 if resumption else 0)
+    world.stop()

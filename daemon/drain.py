@@ -1,0 +1,70 @@
+"""Draining: how the daemon stops taking calls, lets the live ones end, and ends the rest.
+
+Used by `app.py` only. Owner of one nursery, for the wait; imports calls.supervisor, web.serve and operate. Bounded: the
+deadline, then the clean-up of each call, which is bounded itself.
+"""
+
+import structlog
+import trio
+
+from daemon.calls.supervisor import Supervisor
+from daemon.config import Drain
+from daemon.core.durations import format_duration
+from daemon.operate.stop import Stop
+from daemon.operate.systemd import Notifier
+from daemon.web.serve import Server
+
+# Requests that are being answered when the server stops; verdicts take milliseconds.
+SERVER_GRACE = 5.0
+_STATUS_INTERVAL = 5.0
+
+
+async def drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: Notifier, config: Drain) -> bool:
+    """Stop in steps, each ended early by a second wish to stop; tells whether calls had to be hung up.
+
+    1. Unready, but still taking calls, so that a balancer finds out before anybody is refused.
+    2. No more calls; wait for those in progress.
+    3. The deadline, or impatience: hang up the rest, and wait for their receipts.
+    """
+    log = structlog.get_logger()
+    log.info("drain", calls=supervisor.live, why=stop.reasons[0], deadline=format_duration(config.deadline))
+    notifier.tell(STOPPING=1, STATUS=_left(supervisor))
+    supervisor.leave_pool()
+    await stop.wait_forced(config.lame_duck)
+    supervisor.close()
+    server.stop(grace=SERVER_GRACE, reason="drain")
+    with trio.move_on_after(config.deadline):
+        await _calls_end_or(stop, supervisor, notifier)
+    forced = supervisor.live > 0
+    if forced:
+        deadline = f"drain deadline {format_duration(config.deadline)}"
+        reasons = (stop.reasons[1], stop.reasons[0]) if stop.forced.is_set() else (deadline, stop.reasons[0])
+        log.warning("hanging_up_all", calls=supervisor.live, why=" > ".join(reasons))
+        supervisor.hang_up_all(*reasons)
+        await supervisor.idle()
+    return forced
+
+
+def _left(supervisor: Supervisor) -> str:
+    return f"draining, {supervisor.live} {'call' if supervisor.live == 1 else 'calls'} left"
+
+
+async def _calls_end_or(stop: Stop, supervisor: Supervisor, notifier: Notifier) -> None:
+    """Wait until the last call has ended or somebody loses patience, and tell systemd that we do."""
+    async with trio.open_nursery() as waiting:
+
+        async def impatience() -> None:
+            await stop.forced.wait()
+            waiting.cancel_scope.cancel(reason=stop.reasons[-1])
+
+        async def report() -> None:
+            while True:
+                extension = int(3 * _STATUS_INTERVAL * 1_000_000)
+                structlog.get_logger().info("draining", calls=supervisor.live)
+                notifier.tell(STATUS=_left(supervisor), EXTEND_TIMEOUT_USEC=extension)
+                await trio.sleep(_STATUS_INTERVAL)
+
+        waiting.start_soon(impatience, name="drain: impatience")
+        waiting.start_soon(report, name="drain: report")
+        await supervisor.idle()
+        waiting.cancel_scope.cancel(reason="no calls left")

@@ -1,0 +1,170 @@
+"""Who calls, how the daemon is configured, and when it stops: everything about a run that is known beforehand.
+
+A scenario is a plain record; `draw` makes it from a seed, tests make their own.
+"""
+
+from random import Random
+
+import msgspec
+
+from daemon.config import Agent, Config, Drain, Recovery
+from daemon.sandbox.script import Emit, Leave, Press, Reply, Say, Script, Step, Wait
+from tests.configured import configuration, with_xai
+from tests.simulation.faults import (
+    TEXTS,
+    ClockJump,
+    Delivery,
+    RestFault,
+    SocketFault,
+    draw_clock,
+    draw_deliveries,
+    draw_dials,
+    draw_rest,
+    draw_sockets,
+)
+
+GREETING = "Welcome to this simulation."
+PROMPT = "Greet the caller in verse."
+WORDS = ("yes", "no", "hello", "where", "is", "my", "order", "please", "thank", "you", "goodbye", "speak")
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One caller, with all that will go wrong for them."""
+
+    dials: float = 0.0
+    """Seconds from the beginning."""
+    script: Script = Script()
+    patience: float = 1e9
+    """Seconds after which they hang up whatever is going on, joined or not."""
+    deliveries: tuple[Delivery, ...] = (Delivery(after=0.0),)
+    sockets: tuple[tuple[SocketFault, ...], ...] = ()
+    hang_ups: tuple[RestFault, ...] = ()
+    lag: float = 0.0
+    """Seconds a byte takes between the daemon and the platform."""
+
+
+class Scenario(msgspec.Struct, frozen=True, kw_only=True):
+    """One run."""
+
+    seed: int = 0
+    """For the dice of the run itself: which task runs first, how long pauses are."""
+    config: Config
+    callers: tuple[Caller, ...]
+    drain_at: float
+    abrupt: bool = False
+    """Whether the daemon is cancelled then, instead of drained."""
+    dials: dict[int, str] = {}
+    clock: tuple[ClockJump, ...] = ()
+
+    @property
+    def drain(self) -> Drain:
+        """How it stops."""
+        return self.config.drain
+
+
+def draw(seed: int) -> Scenario:
+    """Draw everything from a seed."""
+    dice = Random(seed)
+    spread = dice.choice((1.0, 30.0, 180.0))
+    callers = tuple(_caller(dice, spread) for _ in range(dice.choice((1, 1, 1, 1, 2, 2, 3, 6))))
+    config = _config(dice)
+    recovery = Recovery(rejoin_window=dice.choice((10.0, 10.0, 10.0, 3.0, 0.0)))
+    config = msgspec.structs.replace(config, recovery=recovery)
+    drain_at = round(dice.choice((dice.uniform(0, 20), dice.uniform(20, 400), 500.0)), 3)
+    if config.agents["support"].max_duration > 1000 and dice.random() < 0.3:
+        drain_at = 8000.0
+    return Scenario(
+        seed=seed,
+        config=config,
+        callers=callers,
+        drain_at=drain_at,
+        abrupt=dice.random() < 0.06,
+        dials=dict(draw_dials(dice)) if dice.random() < 0.2 else {},
+        clock=draw_clock(dice, drain_at),
+    )
+
+
+def quiet(*callers: Caller, drain_at: float, drain: Drain | None = None, **agent: object) -> Scenario:
+    """A run in which nothing goes wrong that the callers don't bring along."""
+    return Scenario(config=_configured(drain or Drain(), 20, 20.0, **agent), callers=callers, drain_at=drain_at)
+
+
+def _config(dice: Random) -> Config:
+    long = dice.random() < 0.1
+    greeting = dice.choice(({"greeting": GREETING}, {"greeting": GREETING}, {"greeting_prompt": PROMPT}, {}))
+    drain = Drain(
+        deadline=dice.choice((0.0, 5.0, 30.0, 600.0, 3600.0 if long else 60.0)),
+        lame_duck=dice.choice((0.0, 2.0, 15.0)),
+    )
+    return _configured(
+        drain,
+        dice.choice((1, 2, 20, 20)),
+        # Pings are most of the work of a long call, for the simulator as for the daemon.
+        120.0 if long else dice.choice((20.0, 60.0)),
+        max_duration=dice.choice((1800.0, 7200.0)) if long else dice.choice((10.0, 120.0, 300.0)),
+        silence_timeout=dice.choice((30.0, 30.0, 0.0)),
+        goodbye_timeout=dice.choice((2.0, 10.0)),
+        **greeting,
+    )
+
+
+def _configured(drain: Drain, max_calls: int, ping_interval: float, **agent: object) -> Config:
+    values = {"instructions": "Help.", "greeting": GREETING, **agent}
+    if "greeting_prompt" in values:
+        del values["greeting"]
+    config = configuration(agent=msgspec.convert(values, Agent), max_calls=max_calls, drain=drain)
+    return with_xai(config, ping_interval=ping_interval)
+
+
+def _caller(dice: Random, spread: float) -> Caller:
+    trouble = dice.choice((0.0, 0.3, 0.6, 0.9))
+    return Caller(
+        dials=round(dice.uniform(0, spread), 3),
+        script=_script(dice),
+        patience=round(dice.uniform(0, 40), 3) if dice.random() < 0.15 else 1e9,
+        deliveries=draw_deliveries(dice),
+        sockets=draw_sockets(dice, trouble=trouble),
+        hang_ups=draw_rest(dice, trouble=trouble * 0.7),
+        lag=dice.choice((0.0, 0.0, 0.02, 0.3)),
+    )
+
+
+def _script(dice: Random) -> Script:
+    steps = [_step(dice) for _ in range(dice.choice((0, 0, 1, 1, 2, 4)))]
+    if dice.random() < 0.7:
+        steps.append(Leave(over=dice.random() < 0.4))
+    replies = tuple(_reply(dice) for _ in range(dice.randrange(4)))
+    return Script(steps=tuple(steps), replies=replies, seconds_per_word=dice.choice((0.1, 0.3)))
+
+
+def _step(dice: Random) -> Step:
+    match dice.randrange(10):
+        case 0 | 1 | 2:
+            return Say(_words(dice, 3))
+        case 3:
+            return Say(_words(dice, 2), over=True)
+        case 4 | 5:
+            keys = "".join(dice.choice("0123456789*#") for _ in range(dice.randrange(1, 5)))
+            return Press(keys, gap=dice.choice((0.0, 0.3, 2.5)))
+        case 6:
+            return Emit(TEXTS[dice.choice(list(TEXTS))])
+        case 7:
+            return Wait(dice.choice((0.05, 1.0, 1800.0)), over=True)
+        case _:
+            return Wait(dice.choice((0.5, 9.0, 45.0)))
+
+
+def _reply(dice: Random) -> Reply:
+    match dice.randrange(8):
+        case 0 | 1:
+            return Reply(_words(dice, 4), tool="hang_up", arguments='{"reason": "all said"}')
+        case 2:
+            return Reply(tool="hang_up", arguments=dice.choice(("{}", '{"reason": "done"}', "not json")))
+        case 3:
+            return Reply(tool="look_up")
+        case _:
+            return Reply(_words(dice, 5))
+
+
+def _words(dice: Random, at_most: int) -> str:
+    return " ".join(dice.choice(WORDS) for _ in range(dice.randint(1, at_most)))
