@@ -15,7 +15,7 @@ demo: setup  ## Answer a phone call end to end, on this machine, with no key and
 	@$(BIN)/callwarden demo
 
 test: setup  ## Run the tests
-	@$(BIN)/pytest -q -n auto
+	@$(BIN)/pytest -q -n auto --dist worksteal
 
 exhaust: setup  ## Run what takes long: every checkpoint cancelled, 500 live calls, 1000 deliveries
 	@CALLWARDEN_EXHAUSTIVE=1 $(BIN)/pytest -q -n auto tests/calls/test_cancellations.py

@@ -21,7 +21,7 @@ from daemon.sandbox.switchboard import SandboxCall
 from tests.calls.world import World
 from tests.configured import configuration
 
-STRIDE = 1 if os.environ.get("CALLWARDEN_EXHAUSTIVE") else 5
+STRIDE = 1 if os.environ.get("CALLWARDEN_EXHAUSTIVE") else 13
 
 HANG_UP = Reply(tool="hang_up", arguments='{"reason": "done"}')
 AGENT = Agent(instructions="x", greeting="Welcome.", silence_timeout=3.0)
