@@ -92,7 +92,8 @@ def in_no_time(run: Callable[[], Outcome]) -> Outcome:
     before = time.process_time()  # whatever else this machine is busy with
     outcome = run()
     took = time.process_time() - before
-    assert took < 1, f"{outcome.virtual:.0f} s took {took:.3f} s"
+    # Hundreds of milliseconds; several times that when coverage is being measured.
+    assert took < 5, f"{outcome.virtual:.0f} s took {took:.3f} s"
     assert not outcome.broken, outcome.transcript
     return outcome
 
