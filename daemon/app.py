@@ -26,7 +26,7 @@ from daemon.calls.collector import DebtCollector
 from daemon.calls.setting import Setting
 from daemon.calls.supervisor import Supervisor
 from daemon.config import Config
-from daemon.drain import drain
+from daemon.drain import drain, report
 from daemon.ledger.memory import MemoryLedger
 from daemon.observe.clock import WallClock, system_clock
 from daemon.observe.eventfile import open_event_file
@@ -47,8 +47,8 @@ from daemon.web.signature import SigningSecret, Verifier
 EXIT_DONE = 0
 EXIT_OWING = 1
 """Hang-ups are still owed: callers may still be connected."""
-EXIT_FORCED = 75
-"""The drain deadline, or somebody's impatience, ended calls (EX_TEMPFAIL)."""
+EXIT_OVERDUE = 75
+"""The drain deadline ended calls (EX_TEMPFAIL)."""
 
 
 async def run_daemon(
@@ -69,9 +69,11 @@ async def run_daemon(
     async with open_platform(config.platform.xai) as platform, open_event_file(events, feed):
         setting = make_setting(config, platform, feed, wall, random.Random())
         supervisor = Supervisor(setting)
+        # Before signals are ours, so that a look-up of a name that takes for ever can be interrupted.
+        listeners = await open_listeners(config.server.bind)
         async with trio.open_nursery() as root:
-            await root.start(watch_signals, stop, partial(_toggle_pause, supervisor, notifier), name="signals")
-            listeners = await open_listeners(config.server.bind)
+            toggle = partial(_toggle_pause, supervisor, stop, notifier)
+            await root.start(watch_signals, stop, toggle, name="signals")
 
             def ready() -> None:
                 structlog.get_logger().info("ready", listening=addresses(listeners), agents=sorted(config.agents))
@@ -101,17 +103,23 @@ async def serve_calls(
     server = Server(_webhook_app(setting, supervisor), listeners, _server_limits(config))
     async with trio.open_nursery() as collecting:
         await collecting.start(setting.collector.run, name="debt collector")
-        async with trio.open_nursery() as serving:
-            await serving.start(supervisor.run, name="supervisor")
-            await serving.start(server.run, name="webhook server")
-            ready()
-            await stop.draining.wait()
-            forced = await drain(supervisor, server, stop, notifier, config.drain)
-        await setting.collector.settle(config.drain.settle_timeout)
+        try:
+            async with trio.open_nursery() as serving:
+                await serving.start(supervisor.run, name="supervisor")
+                await serving.start(server.run, name="webhook server")
+                ready()
+                await stop.draining.wait()
+                collecting.start_soon(report, supervisor, notifier, name="progress")
+                overdue = await drain(supervisor, server, stop, notifier, config.drain)
+        finally:
+            # Also when something here fails, or is cancelled: the callers are real, whatever became of us.
+            with trio.move_on_after(config.drain.settle_timeout, shield=True):
+                await setting.collector.settle()
+            setting.collector.close_books()
         collecting.cancel_scope.cancel(reason="stopped")
     if setting.collector.debts:
         return EXIT_OWING
-    return EXIT_FORCED if forced and not stop.forced.is_set() else EXIT_DONE
+    return EXIT_OVERDUE if overdue else EXIT_DONE
 
 
 def make_setting(config: Config, platform: Platform, feed: Feed, wall: WallClock, rng: random.Random) -> Setting:
@@ -121,7 +129,9 @@ def make_setting(config: Config, platform: Platform, feed: Feed, wall: WallClock
     return Setting(config=config, platform=platform, ledger=ledger, collector=collector, feed=feed, wall=wall, rng=rng)
 
 
-def _toggle_pause(supervisor: Supervisor, notifier: Notifier) -> None:
+def _toggle_pause(supervisor: Supervisor, stop: Stop, notifier: Notifier) -> None:
+    if stop.draining.is_set():
+        return
     if supervisor.paused:
         supervisor.resume()
     else:

@@ -20,7 +20,7 @@ _STATUS_INTERVAL = 5.0
 
 
 async def drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: Notifier, config: Drain) -> bool:
-    """Stop in steps, each ended early by a second wish to stop; tells whether calls had to be hung up.
+    """Stop in steps, each ended early by a second wish to stop; tells whether the deadline had to end calls.
 
     1. Unready, but still taking calls, so that a balancer finds out before anybody is refused.
     2. No more calls; wait for those in progress.
@@ -34,37 +34,38 @@ async def drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: No
     supervisor.close()
     server.stop(grace=SERVER_GRACE, reason="drain")
     with trio.move_on_after(config.deadline):
-        await _calls_end_or(stop, supervisor, notifier)
-    forced = supervisor.live > 0
-    if forced:
+        await _calls_end_or(stop, supervisor)
+    overdue = supervisor.live > 0 and not stop.forced.is_set()
+    if supervisor.live:
         deadline = f"drain deadline {format_duration(config.deadline)}"
-        reasons = (stop.reasons[1], stop.reasons[0]) if stop.forced.is_set() else (deadline, stop.reasons[0])
+        reasons = (deadline if overdue else stop.reasons[1], stop.reasons[0])
         log.warning("hanging_up_all", calls=supervisor.live, why=" > ".join(reasons))
         supervisor.hang_up_all(*reasons)
         await supervisor.idle()
-    return forced
+    return overdue
 
 
 def _left(supervisor: Supervisor) -> str:
     return f"draining, {supervisor.live} {'call' if supervisor.live == 1 else 'calls'} left"
 
 
-async def _calls_end_or(stop: Stop, supervisor: Supervisor, notifier: Notifier) -> None:
-    """Wait until the last call has ended or somebody loses patience, and tell systemd that we do."""
+async def _calls_end_or(stop: Stop, supervisor: Supervisor) -> None:
+    """Wait until the last call has ended or somebody loses patience."""
     async with trio.open_nursery() as waiting:
 
         async def impatience() -> None:
             await stop.forced.wait()
             waiting.cancel_scope.cancel(reason=stop.reasons[-1])
 
-        async def report() -> None:
-            while True:
-                extension = int(3 * _STATUS_INTERVAL * 1_000_000)
-                structlog.get_logger().info("draining", calls=supervisor.live)
-                notifier.tell(STATUS=_left(supervisor), EXTEND_TIMEOUT_USEC=extension)
-                await trio.sleep(_STATUS_INTERVAL)
-
         waiting.start_soon(impatience, name="drain: impatience")
-        waiting.start_soon(report, name="drain: report")
         await supervisor.idle()
         waiting.cancel_scope.cancel(reason="no calls left")
+
+
+async def report(supervisor: Supervisor, notifier: Notifier) -> None:
+    """Tell the log and systemd, every few seconds until cancelled, how far we are, and that it is worth waiting."""
+    while True:
+        extension = int(3 * _STATUS_INTERVAL * 1_000_000)
+        structlog.get_logger().info("draining", calls=supervisor.live)
+        notifier.tell(STATUS=_left(supervisor), EXTEND_TIMEOUT_USEC=extension)
+        await trio.sleep(_STATUS_INTERVAL)

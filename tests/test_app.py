@@ -15,6 +15,7 @@ from daemon.errors import StartError
 from daemon.observe.clock import system_clock
 from daemon.sandbox.script import Leave, Say, Script, Wait
 from daemon.sandbox.sender import announce
+from daemon.sandbox.switchboard import SandboxCall
 from tests.configured import CALLED, configuration
 from tests.conftest import Logged
 from tests.live import kill, live_daemon
@@ -107,8 +108,7 @@ async def test_address_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         bind = f"127.0.0.1:{taken.getsockname()[1]}"
         config = msgspec.structs.replace(configuration(), server=Server(bind=(bind,)))
-        expected = pytest.RaisesExc(StartError, match=f"another process listens on {bind}")
-        with pytest.RaisesGroup(expected, flatten_subgroups=True):
+        with pytest.raises(StartError, match=f"another process listens on {bind}"):
             await run_daemon(config)
 
 
@@ -170,3 +170,24 @@ async def test_two_signals_in_a_burst(tmp_path: Path) -> None:
         assert await live.exit_code() == 0
     assert call.ended_by == "hangup"
     assert call.hang_ups == 1
+
+
+async def test_an_error_of_ours_hangs_up_every_call_and_collects_what_is_owed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*arguments: object) -> bool:
+        await trio.lowlevel.checkpoint()
+        raise RuntimeError("a bug in the infrastructure")
+
+    monkeypatch.setattr("daemon.app.drain", broken)
+    calls: list[SandboxCall] = []
+    expected = pytest.RaisesExc(RuntimeError, match="infrastructure")
+    with pytest.RaisesGroup(expected, flatten_subgroups=True):
+        async with live_daemon(configuration(drain=QUICK), tmp_path) as live:
+            calls += [await live.ring(STAYS) for _ in range(3)]
+            calls[0].hang_up_refusals = [500]
+            await trio.sleep(0.1)
+            kill()
+            await trio.sleep(5)
+    assert [call.ended_by for call in calls] == ["hangup"] * 3
+    assert calls[0].hang_ups == 2

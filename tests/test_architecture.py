@@ -45,6 +45,7 @@ NURSERY_OWNERS = {
     "sandbox/switchboard.py": "one leg",
 }
 SHIELDS = {
+    "app.py": 1,  # the last attempts to pay what is owed
     "calls/attending.py": 1,  # settling: the hang-up
     "platforms/xai/realtime.py": 2,  # one frame; the close
     "web/applications.py": 1,  # the application's send

@@ -32,7 +32,7 @@ async def attend(call: Call) -> None:
     Cancelling hangs up. Errors: only bugs of ours get out, and not before the debt is settled.
     """
     setting = call.setting
-    async with in_debt(call), trio.open_nursery() as call.errands:
+    async with in_debt(call), _errands(call):
         patience = Patience(budget=setting.config.platform.xai.join_budget, rng=setting.rng, looks=FRESH_CALL)
         try:
             end = await _on_line(call, patience, call.begin)
@@ -41,10 +41,17 @@ async def attend(call: Call) -> None:
             call.hang_up("gone before we joined" if isinstance(error, CallNotFound) else f"could not join: {error}")
         else:
             await _come_back(call, end)
-        if call.transfers:
-            with trio.move_on_after(TRANSFER_GRACE):
-                await call.ending.wait()
-        call.errands.cancel_scope.cancel(reason="the call is over")
+
+
+@asynccontextmanager
+async def _errands(call: Call) -> AsyncIterator[None]:
+    """Have a nursery for what runs beside the talk, while the block lasts."""
+    try:
+        async with trio.open_nursery() as call.errands:
+            yield
+            call.errands.cancel_scope.cancel(reason="the call is over")
+    finally:
+        call.errands = None
 
 
 async def _on_line(
@@ -60,10 +67,12 @@ async def _on_line(
     ) as line:
         if line is None:
             return None
-        call.line, call.line_opened_at = line, trio.current_time()
+        call.take(line)
         async with in_debt(call, may_go_on=True):
             with call.scope:
-                begin()
+                # Ended while the socket opened: then there is nothing to say on it.
+                if not call.ending.is_set():
+                    begin()
                 await talk(call, line)
         return line.end
 
@@ -72,7 +81,12 @@ async def _come_back(call: Call, end: LineEnd | None) -> None:
     """Rejoin a call whose line broke, again and again, within a window that a line which holds opens anew."""
     window = call.setting.config.recovery.rejoin_window
     patience = None
-    while end is not None and end.lost and not call.settled and not call.ending.is_set():
+    while end is not None and not call.settled:
+        if call.transfers:
+            with trio.move_on_after(TRANSFER_GRACE):
+                await call.ending.wait()
+        if call.ending.is_set() or not end.lost:
+            return
         lost_at = trio.current_time()
         call.remember(journal.LineLost(why=end.why))
         if patience is None or lost_at > call.line_opened_at + window:
@@ -116,21 +130,32 @@ async def in_debt(call: Call, *, may_go_on: bool = False) -> AsyncIterator[None]
     finally:
         error = sys.exception()
         if not call.settled and not (may_go_on and error is None and _goes_on(call)):
-            end = call.line.end if call.line else None
-            reasons = call.reasons or causes(end, error)
-            outcome = call.outcome
-            if outcome is None and end is not None and not end.lost and not call.reasons:
-                outcome = "caller_left"
-            with trio.move_on_after(call.setting.config.platform.xai.hang_up_timeout, shield=True):
-                outcome = outcome or await pay(call.setting.platform, call.id)
-                if outcome is not None:
-                    await call.conclude(outcome, reasons)
-            if not call.settled:
-                call.owe(reasons)
+            _decide(call, error)
+            try:
+                with trio.move_on_after(call.setting.config.platform.xai.hang_up_timeout, shield=True):
+                    call.outcome = call.outcome or await pay(call.setting.platform, call.id)
+                    if call.outcome is not None:
+                        await call.conclude(call.outcome)
+            finally:
+                # Whatever kept it from being settled, a bug of ours included, is no reason to forget it.
+                if not call.settled:
+                    call.owe()
+
+
+def _decide(call: Call, error: BaseException | None) -> None:
+    """Settle for good why the call ended, and how, if that is known."""
+    end = call.line.end if call.line else None
+    if call.ending.is_set():
+        return
+    if error is None and end is not None and not end.lost:
+        call.over("caller_left", end.why)
+    else:
+        call.hang_up(*causes(end, error))
 
 
 def _goes_on(call: Call) -> bool:
+    """Whether the line's end is not the call's: it broke and is rejoined, or a transfer may have closed it."""
     end = call.line.end if call.line else None
     if end is None or call.ending.is_set():
         return False
-    return call.setting.config.recovery.rejoin_window > 0 if end.lost else call.transfers > 0
+    return call.transfers > 0 or (end.lost and call.setting.config.recovery.rejoin_window > 0)

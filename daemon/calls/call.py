@@ -5,6 +5,7 @@ reader, writer and timer) and `transfer.py`; they share this object. Imports cor
 who is let in.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 import trio
@@ -46,6 +47,8 @@ class Call:
         self.line: Line | None = None
         """The present socket, or the last one."""
         self.line_opened_at = 0.0
+        self._dropped: Counter[str] = Counter()
+        """Frames discarded unread on earlier sockets."""
         self.transfers = 0
         """Transfers that are under way."""
         self.errands: trio.Nursery | None = None
@@ -85,31 +88,38 @@ class Call:
         """Seconds since the delivery reached us."""
         return trio.current_time() - self.incoming.received_at
 
-    async def conclude(self, outcome: Outcome, reasons: tuple[str, ...]) -> None:
-        """Make the receipt: into the ledger first, then into the journal, which it closes.
+    async def conclude(self, outcome: Outcome) -> None:
+        """Make the receipt: into the ledger first, then into the journal.
 
-        Cancelling leaves the call unsettled.
+        Cancelling, or an error of the ledger, leaves the call unsettled.
         """
-        receipt = Receipt(outcome=outcome, reasons=reasons, joined=self.joined, seconds=self.since_webhook())
+        receipt = Receipt(outcome=outcome, reasons=self.reasons, joined=self.joined, seconds=self.since_webhook())
         await self.setting.ledger.settle(self.id, receipt)
         self.receipt = receipt
         self.remember(journal.Ended(receipt=receipt, events=self._events()))
 
-    def owe(self, reasons: tuple[str, ...]) -> None:
-        """Hand the hang-up, and with it the receipt, to the debt collector."""
+    def owe(self) -> None:
+        """Hand what is not settled yet, and with it the receipt, to the debt collector."""
         self.owed = True
         self.setting.collector.owe(
             Debt(
                 call_id=self.id,
-                reasons=reasons,
+                reasons=self.reasons,
                 joined=self.joined,
                 received_at=self.incoming.received_at,
                 events=self._events(),
+                outcome=self.outcome,
             )
         )
 
+    def take(self, line: Line) -> None:
+        """Go on on a new socket."""
+        if self.line is not None:
+            self._dropped.update(self.line.dropped)
+        self.line, self.line_opened_at = line, trio.current_time()
+
     def _events(self) -> dict[str, int]:
-        return {**self.conversation.seen, **(self.line.dropped if self.line else {})}
+        return dict(self.conversation.seen + self._dropped + Counter(self.line.dropped if self.line else {}))
 
     def begin(self) -> None:
         """Configure and greet, on the call's first socket."""

@@ -8,6 +8,7 @@ platforms.base, ledger, observe and core; knows nothing of calls' insides.
 
 import random
 
+import msgspec
 import structlog
 import trio
 
@@ -46,13 +47,13 @@ class DebtCollector:
 
     def owe(self, debt: Debt) -> None:
         """Take over a debt. Plain; may be called from a call's clean-up."""
-        log = structlog.get_logger()
-        log.error("hang_up_owed", call_id=debt.call_id, why=debt.why, danger="the caller may still be connected")
-        self._feed.publish(debt.call_id, journal.HangUpOwed(why=debt.why))
         self._debts[debt.call_id] = debt
-        # Without, the daemon is being torn down: the debt is on record, and nobody is left to pay it.
+        # Without a nursery the daemon is being torn down: the debt is on record, and nobody is left to pay it.
         if self._tasks is not None:
             self._tasks.start_soon(self._collect, debt, name=f"debt {debt.call_id}")
+        self._feed.publish(debt.call_id, journal.HangUpOwed(why=debt.why))
+        log = structlog.get_logger()
+        log.error("hang_up_owed", call_id=debt.call_id, why=debt.why, danger="the caller may still be connected")
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Collect until cancelled."""
@@ -62,33 +63,43 @@ class DebtCollector:
                 await trio.sleep_forever()
         finally:
             self._tasks = None
+            self._fewer.set()
 
-    async def settle(self, limit: float) -> None:
-        """Try everything that is owed now, for at most `limit` seconds, because the daemon is about to exit."""
+    async def settle(self) -> None:
+        """Try everything that is owed now, because the daemon is about to exit; the time limit is the caller's."""
         self._hurry.set()
-        with trio.move_on_after(limit):
-            while self._debts:
-                await self._fewer.wait()
+        while self._debts and self._tasks is not None:
+            await self._fewer.wait()
+
+    def close_books(self) -> None:
+        """Say what remains."""
         for debt in self.debts:
             log = structlog.get_logger()
             log.error("debt_remains", call_id=debt.call_id, why=debt.why, danger="the caller may still be connected")
 
     async def _collect(self, debt: Debt) -> None:
-        """See one debt through. Nothing but a cancellation ever leaves this function."""
+        """See one debt through, over errors of ours too. Nothing but a cancellation ever leaves this function."""
         with structlog.contextvars.bound_contextvars(call_id=debt.call_id):
-            try:
-                outcome = await self._hang_up(debt)
-                first = () if outcome != "lost" else ("longest call has passed",)
-                receipt = debt.receipt(outcome, trio.current_time(), first=first)
-                await self._ledger.settle(debt.call_id, receipt)
-                if outcome == "lost":
-                    structlog.get_logger().error("call_lost", why=receipt.why)
-                self._feed.publish(debt.call_id, journal.Ended(receipt=receipt, events=debt.events))
-                del self._debts[debt.call_id]
-                self._fewer.set()
-                self._fewer = trio.Event()
-            except* Exception as bugs:
-                structlog.get_logger().error("debt_failed", exc_info=bugs)
+            while debt.call_id in self._debts:
+                try:
+                    await self._discharge(self._debts[debt.call_id])
+                except* Exception as bugs:
+                    structlog.get_logger().error("debt_failed", exc_info=bugs)
+                    await self._wait(_LONGEST_PAUSE)
+
+    async def _discharge(self, debt: Debt) -> None:
+        outcome = debt.outcome or await self._hang_up(debt)
+        # Known from here on: if the ledger fails, the caller is not hung up again.
+        self._debts[debt.call_id] = msgspec.structs.replace(debt, outcome=outcome)
+        first = ("longest call has passed",) if outcome == "lost" else ()
+        receipt = debt.receipt(outcome, trio.current_time(), first=first)
+        await self._ledger.settle(debt.call_id, receipt)
+        del self._debts[debt.call_id]
+        self._fewer.set()
+        self._fewer = trio.Event()
+        self._feed.publish(debt.call_id, journal.Ended(receipt=receipt, events=debt.events))
+        if outcome == "lost":
+            structlog.get_logger().error("call_lost", why=receipt.why)
 
     async def _hang_up(self, debt: Debt) -> Outcome:
         """Ask until the leg is down, or must be by itself."""

@@ -41,7 +41,7 @@ class Patience:
         if isinstance(error, CallNotFound):
             look = next(self._looks, None)
             self.wait = look or 0.0
-            return look is not None
+            return look is not None and trio.current_time() + self.wait <= self._give_up_at
         if error is not None and not isinstance(error, PlatformUnavailable):
             return False
         # Half of it at random: many calls that met the same hiccup must not come back as one wave.

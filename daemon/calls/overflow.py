@@ -3,6 +3,8 @@
 A diverted call is claimed and settled like any other, but takes no slot. Imports core and this room.
 """
 
+import trio
+
 from daemon.calls.attending import attend, in_debt
 from daemon.calls.call import Call
 from daemon.calls.transfer import refer
@@ -11,13 +13,18 @@ from daemon.core.agent import Agent, FixedGreeting
 from daemon.core.conversation import Conversation
 from daemon.core.frames import SessionSettings, TurnDetection
 from daemon.core.overflow import Announce, Plan, Refer, Refuse
+from daemon.platforms.base import ReferResult
 
 
 def announcer(words: str) -> Agent:
     """An agent that says one thing and hangs up."""
     session = SessionSettings(instructions="Say nothing.", turn_detection=TurnDetection(type="server_vad"))
     return Agent(
-        name="overflow", session=session, greeting=FixedGreeting(words), announcement=True, goodbye_timeout=60.0
+        name="overflow",
+        session=session,
+        greeting=FixedGreeting(words),
+        announcement=True,
+        goodbye_timeout=30 + len(words) / 10,
     )
 
 
@@ -31,14 +38,24 @@ async def divert(call: Call, plan: Plan) -> None:
         for step in plan:
             match step:
                 case Refer(destination):
-                    with call.scope:
-                        await refer(call, destination, ())
+                    if await _refer(call, destination) is ReferResult.UNKNOWN:
+                        break  # it may have worked: nothing else may be tried on this caller
                 case Announce(words):
                     ready = call.setting.config.platform.xai.ready_timeout
                     call.conversation = Conversation(announcer(words), ready_timeout=ready)
                     await attend(call)
                 case Refuse():
                     pass
-            if call.ending.is_set():
+            if call.ending.is_set() or call.settled:
                 return
         call.hang_up("overflow plan exhausted")
+
+
+async def _refer(call: Call, destination: str) -> ReferResult | None:
+    """Transfer the caller, unless the call is ended meanwhile."""
+    call.scope = trio.CancelScope()
+    if call.ending.is_set():
+        return None
+    with call.scope:
+        return await refer(call, destination, ())
+    return None

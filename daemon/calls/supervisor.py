@@ -30,6 +30,8 @@ _OBSTACLES = {
     Verdict.PAUSED: "paused",
 }
 
+# Seconds for a claim; the sender waits for its answer, and the caller listens to the ringing.
+_CLAIM_TIMEOUT = 5.0
 # Ids of answered calls, two for each; the ledger remembers more, but can't be asked without waiting.
 _REMEMBERED = 20_000
 
@@ -94,7 +96,9 @@ class Supervisor:
         return offer
 
     def _is_stale(self, incoming: IncomingCall) -> bool:
-        age = 0.0 if incoming.created_at is None else self._setting.wall() - incoming.created_at
+        # By the sender's own clock, which stamped both the event and this delivery of it.
+        now = self._setting.wall() if incoming.sent_at is None else incoming.sent_at
+        age = 0.0 if incoming.created_at is None else now - incoming.created_at
         stale = age > self._setting.config.server.max_event_age
         if stale:
             why = f"announced {age:.0f} s ago, the caller has hung up by now"
@@ -152,7 +156,9 @@ class Supervisor:
                 self._announce()
 
     async def _answer(self, call: Call, offer: Offer, plan: Plan) -> None:
-        if not await self._setting.ledger.claim(call.incoming):
+        with trio.fail_after(_CLAIM_TIMEOUT):
+            won = await self._setting.ledger.claim(call.incoming)
+        if not won:
             offer.decide(Verdict.DUPLICATE)
             return
         offer.decide(Verdict.CLAIMED)

@@ -12,14 +12,27 @@ from daemon.platforms.base import ReferResult
 
 
 def start_transfer(call: Call, destination: str, *why: str) -> bool:
-    """Begin a transfer beside the talk; False if the call is not at a point where it can be transferred.
+    """Begin a transfer beside the talk; False if the call can't be transferred now, or not there.
 
     `destination` is a configured name; `why` is the chain of causes, the nearest first.
     """
-    if call.errands is None or call.ending.is_set():
+    known = destination in call.setting.config.destinations
+    if not known or call.errands is None or call.ending.is_set() or call.transfers:
         return False
-    call.errands.start_soon(refer, call, destination, why, name=f"transfer {call.id}")
+    call.transfers += 1  # at once, so that there are never two
+    call.errands.start_soon(_transfer, call, destination, why, name=f"transfer {call.id}")
     return True
+
+
+async def _transfer(call: Call, destination: str, why: tuple[str, ...]) -> None:
+    try:
+        await refer(call, destination, why)
+    except* Exception:
+        # Said first, or the receipt would only know that the call was cancelled.
+        call.hang_up("error in Callwarden: transfer failed")
+        raise
+    finally:
+        call.transfers -= 1
 
 
 async def refer(call: Call, destination: str, why: tuple[str, ...]) -> ReferResult:
@@ -28,11 +41,7 @@ async def refer(call: Call, destination: str, why: tuple[str, ...]) -> ReferResu
     Cancelling leaves it unknown whether the transfer happened.
     """
     call.remember(journal.TransferAsked(destination=destination))
-    call.transfers += 1
-    try:
-        outcome = await call.setting.platform.refer(call.id, call.setting.config.destinations[destination].uri)
-    finally:
-        call.transfers -= 1
+    outcome = await call.setting.platform.refer(call.id, call.setting.config.destinations[destination].uri)
     match outcome.result:
         case ReferResult.ANSWERED:
             call.over("transferred", f"transfer to {destination}", *why)
@@ -42,5 +51,6 @@ async def refer(call: Call, destination: str, why: tuple[str, ...]) -> ReferResu
             log = structlog.get_logger()
             log.warning("transfer_failed", destination=destination, result=failed.value, sip=outcome.sip_status)
             entry = journal.TransferFailed(destination=destination, result=failed.value, sip_status=outcome.sip_status)
-            call.remember(entry)
+            if not call.settled:
+                call.remember(entry)
     return outcome.result

@@ -25,7 +25,8 @@ def default_config() -> Path:
     if named:
         return Path(named)
     here = Path("config.toml")
-    return here if here.exists() else Path("/etc/callwarden/config.toml")
+    # A folder that may not be read is taken for one without the file.
+    return here if os.access(here, os.F_OK) else Path("/etc/callwarden/config.toml")
 
 
 def configured(command: Command) -> Command:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import click
+import structlog
 import trio
 
 from daemon.app import run_daemon
@@ -15,6 +16,7 @@ from daemon.errors import StartError
 from daemon.observe import log
 
 EXIT_MISSING = 69
+EXIT_BUG = 70
 
 
 @click.command()
@@ -38,6 +40,9 @@ def run(path: Path, overrides: tuple[str, ...], events: str | None) -> None:
         code = trio.run(partial(run_daemon, config, events=events))
     except* StartError as group:
         missing = _first(group)
+    except* Exception as bugs:
+        structlog.get_logger().critical("crashed", exc_info=bugs)
+        code = EXIT_BUG
     if missing:
         click.echo(f"callwarden: {missing}", err=True)
     sys.exit(code)

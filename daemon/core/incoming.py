@@ -20,5 +20,7 @@ class IncomingCall(msgspec.Struct, frozen=True, kw_only=True):
     """Who is calling, E.164 with `+`, or None when withheld or not a number."""
     created_at: float | None
     """When the platform made the event, Unix seconds; None when it did not say."""
+    sent_at: float | None = None
+    """When this delivery of it was signed, Unix seconds of the same clock as `created_at`."""
     received_at: float
     """When the delivery reached us, in seconds of the monotonic clock."""

@@ -35,6 +35,8 @@ class Debt(msgspec.Struct, frozen=True, kw_only=True):
     """When its webhook came, in seconds of the monotonic clock."""
     events: dict[str, int]
     """How many events of each type came."""
+    outcome: Outcome | None = None
+    """How it ended, where that is known and only the ledger does not have it yet."""
 
     @property
     def why(self) -> str:

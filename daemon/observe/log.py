@@ -5,10 +5,11 @@ token, a body, a whole phone number, and (unless `[log] transcripts`) what peopl
 kept to warnings: httpx would write the URL, and with it the call's id, of every request.
 """
 
+import contextlib
 import logging
 import sys
 from collections.abc import Sequence
-from typing import TextIO
+from typing import TextIO, cast
 
 import msgspec
 import structlog
@@ -23,7 +24,7 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 
 def set_up(*, level: str, json: bool, stream: TextIO | None = None) -> None:
     """Send all logging to a stream, by default standard error, from now on and for the whole process."""
-    stream = stream or sys.stderr
+    stream = cast("TextIO", _Sink(stream or sys.stderr))
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -36,6 +37,28 @@ def set_up(*, level: str, json: bool, stream: TextIO | None = None) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(stream=stream, level=logging.WARNING, format="%(name)s: %(message)s", force=True)
+
+
+class _Sink:
+    """A stream that never fails: a log that can't be written is no reason to hang up on anybody."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, or not."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or not."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        """Whether somebody is looking."""
+        return self._stream.isatty()
 
 
 # Both leave out the local variables of failing frames, which structlog shows by default: they hold keys and digits.
@@ -77,6 +100,8 @@ def _fields(entry: journal.Entry, *, transcripts: bool) -> dict[str, object] | N
             return {"speaker": entry.speaker, **words} if entry.final else None
         case journal.KeyPressed():
             return {}
+        case journal.HangUpOwed():
+            return None  # the collector says so, as an error
         case journal.DigitsCollected():
             return {"count": entry.count, "trigger": entry.trigger}
         case journal.HangUpAsked() if not transcripts:

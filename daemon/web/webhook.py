@@ -9,6 +9,7 @@ Owned by `ingress.py`. Imports admission, core and errors; never looks into a ca
 
 from collections.abc import Callable
 
+import msgspec
 import trio
 from quart import Quart, Response, request
 
@@ -52,6 +53,7 @@ def add_webhook(
             quiet.info("webhook_ignored", "unknown event type")
             return nothing()
         verifier.check_number(incoming.called, verified)
+        incoming = msgspec.structs.replace(incoming, sent_at=float(verified.timestamp))
         return _tell(await reception.offer(incoming).verdict())
 
     async def refuse(error: WebhookRefused) -> Response:

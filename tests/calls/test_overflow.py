@@ -190,3 +190,53 @@ async def test_pause_and_resume(nursery: trio.Nursery, autojump_clock: MockClock
     assert ready == [False, True]
     assert not live.over.is_set()
     world.stop()
+
+
+async def test_two_destinations_one_after_the_other(
+    nursery: trio.Nursery, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = config("refer:desk", "refer:night")
+    night = {**settings.destinations, "night": Destination(uri="tel:+14155550124")}
+    world = await full(nursery, msgspec.structs.replace(settings, destinations=night))
+    answers = [ReferOutcome(ReferResult.REJECTED), ReferOutcome(ReferResult.ANSWERED)]
+
+    async def refer(call_id: str, target_uri: str) -> ReferOutcome:
+        await trio.sleep(1)
+        return answers.pop(0)
+
+    monkeypatch.setattr(world.platform, "refer", refer)
+    call = world.dial()
+    await world.offer(call).verdict()
+    await trio.sleep(5)
+    assert world.receipt(call).outcome == "transferred"
+    assert world.receipt(call).reasons[0] == "transfer to night"
+    world.stop()
+
+
+async def test_a_transfer_that_may_have_worked_ends_the_plan(
+    nursery: trio.Nursery, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await full(nursery, config("refer:desk", ANNOUNCE))
+
+    async def refer(call_id: str, target_uri: str) -> ReferOutcome:
+        await trio.sleep(1)
+        return ReferOutcome(ReferResult.UNKNOWN)
+
+    monkeypatch.setattr(world.platform, "refer", refer)
+    call = world.dial()
+    await world.offer(call).verdict()
+    await trio.sleep(10)
+    assert call.joins == 0
+    assert world.receipt(call).reasons == ("overflow plan exhausted", "overflow: every slot is taken")
+    world.stop()
+
+
+async def test_a_long_announcement_is_heard_to_its_end(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    words = "sorry " * 160
+    world = await full(nursery, config(f"announce:{words}"))
+    call = world.dial(Script(seconds_per_word=0.45))
+    await world.offer(call).verdict()
+    await trio.sleep(110)
+    assert world.receipt(call).reasons[0] == "announcement"
+    assert not call.cut_off
+    world.stop()

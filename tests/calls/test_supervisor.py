@@ -288,3 +288,26 @@ async def test_bug_in_a_transfers_clean_up_while_the_daemon_stops(
     assert [world.receipt(call).outcome for call in (sick, well)] == ["hung_up", "hung_up"]
     assert [line["call_id"] for line in logged() if line["event"] == "call_failed"] == [sick.id]
     nursery.cancel_scope.cancel(reason="the test is over")
+
+
+async def test_staleness_is_reckoned_by_the_senders_clock(autojump_clock: MockClock, world: World) -> None:
+    # Our own clock is an hour ahead; the sender stamped the event and, a moment later, the delivery.
+    fresh, old = world.incoming(world.dial(), age=3600), world.incoming(world.dial(), age=3600)
+    signed_soon = msgspec.structs.replace(fresh, sent_at=(fresh.created_at or 0) + 1)
+    signed_late = msgspec.structs.replace(old, sent_at=(old.created_at or 0) + 40)
+    assert await world.supervisor.offer(signed_soon).verdict() is Verdict.CLAIMED
+    assert await world.supervisor.offer(signed_late).verdict() is Verdict.STALE
+
+
+async def test_a_claim_that_takes_for_ever(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    class Slow(MemoryLedger):
+        async def claim(self, incoming: IncomingCall) -> bool:
+            await trio.sleep(3600)
+            return True
+
+    world = World(configuration(), nursery, ledger=Slow())
+    await world.start()
+    assert await world.offer(world.dial()).verdict() is Verdict.UNCLAIMED
+    await world.supervisor.idle()
+    assert trio.current_time() == 5
+    world.stop()

@@ -121,3 +121,42 @@ async def test_not_now(autojump_clock: MockClock, desk: World) -> None:
     assert not desk.supervisor.transfer(call.id, "desk")
     await desk.supervisor.idle()
     assert desk.receipt(call).outcome == "hung_up"
+
+
+async def test_a_name_that_is_not_configured(autojump_clock: MockClock, desk: World) -> None:
+    call = desk.dial()
+    await desk.offer(call).verdict()
+    await trio.sleep(1)
+    assert not desk.supervisor.transfer(call.id, "dsek")
+    assert not call.over.is_set()
+
+
+async def test_never_two_at_once(autojump_clock: MockClock, desk: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def rings(call_id: str, target_uri: str) -> ReferOutcome:
+        await trio.sleep(20)
+        return ReferOutcome(ReferResult.TIMED_OUT)
+
+    monkeypatch.setattr(desk.platform, "refer", rings)
+    call = desk.dial()
+    await desk.offer(call).verdict()
+    await trio.sleep(1)
+    assert [desk.supervisor.transfer(call.id, "desk") for _ in range(2)] == [True, False]
+    await trio.sleep(25)
+    assert desk.supervisor.transfer(call.id, "desk")
+
+
+async def test_a_bug_in_a_transfer_is_named(
+    autojump_clock: MockClock, desk: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(call_id: str, target_uri: str) -> ReferOutcome:
+        await trio.lowlevel.checkpoint()
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(desk.platform, "refer", broken)
+    call = desk.dial()
+    await desk.offer(call).verdict()
+    await trio.sleep(1)
+    assert desk.supervisor.transfer(call.id, "desk")
+    await desk.supervisor.idle()
+    assert desk.receipt(call).outcome == "hung_up"
+    assert desk.receipt(call).reasons == ("error in Callwarden: transfer failed",)

@@ -10,5 +10,6 @@ def test_what_is_known_of_a_caller() -> None:
         "called",
         "caller",
         "created_at",
+        "sent_at",
         "received_at",
     )

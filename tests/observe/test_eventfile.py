@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from daemon.core.journal import KeyPressed, Said
 from daemon.errors import StartError
@@ -61,3 +62,15 @@ async def test_a_reader_that_has_gone_does_no_harm() -> None:
         feed.publish("a", KeyPressed(digit="4"))
         await trio.sleep(0.05)
         feed.publish("a", KeyPressed(digit="2"))
+
+
+async def test_a_reader_that_has_stopped_reading_holds_up_nobody(autojump_clock: MockClock) -> None:
+    reading, writing = os.pipe()
+    feed = Feed(lambda: 0.0)
+    async with open_event_file(f"/dev/fd/{writing}", feed):
+        for _ in range(3000):
+            feed.publish("a", Said(item_id="i", speaker="agent", text="word " * 20, final=True))
+            await trio.lowlevel.checkpoint()
+    assert trio.current_time() <= 2
+    os.close(reading)
+    os.close(writing)

@@ -117,3 +117,16 @@ def test_standard_error_by_default(capsys: pytest.CaptureFixture[str]) -> None:
     log.set_up(level="info", json=False)
     structlog.get_logger().info("hello", call_id="c")
     assert "hello" in capsys.readouterr().err
+
+
+def test_a_log_that_can_not_be_written_fails_nobody() -> None:
+    class Broken(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError("the journal has gone")
+
+        def flush(self) -> None:
+            raise BrokenPipeError("the journal has gone")
+
+    for as_json in (True, False):
+        log.set_up(level="info", json=as_json, stream=Broken())
+        structlog.get_logger().error("failed", exc_info=ValueError("x"))
