@@ -21,7 +21,7 @@ class Verdict(enum.Enum):
     DUPLICATE = "duplicate"
     """We knew it already; nothing was changed."""
     STALE = "stale"
-    """Its caller has long hung up; recorded, not joined."""
+    """Its caller has long hung up; logged, not joined."""
     UNROUTED = "unrouted"
     """No agent is configured for the called number."""
     FULL = "full"

@@ -1,7 +1,7 @@
 """Joining a call with patience: a fresh call may not be there yet, and the platform may have hiccups.
 
-Owns no task and no nursery; the caller waits all the while, so everything here is bounded by one budget. Imports
-platforms.base, config and errors.
+Owns no task and no nursery; the caller waits all the while, so no attempt is begun after the budget is spent. Imports
+platforms.base and errors.
 """
 
 import random

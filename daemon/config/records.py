@@ -90,7 +90,7 @@ class XaiPlatform(Struct, frozen=True, kw_only=True):
     refer_timeout: Timeout = 90.0
     """Seconds for one request to transfer a call; it is answered only once the other side has rung."""
     join_budget: Timeout = 8.0
-    """Seconds for all attempts together to join one call."""
+    """Seconds after which no further attempt to join a call is begun."""
     max_call_duration: Timeout = 7200.0
     """Seconds of the longest call the platform allows; a hang-up that is owed is tried for this long."""
     end_close_codes: tuple[CloseCode, ...] = (1000, 1001)

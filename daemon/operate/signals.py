@@ -1,7 +1,7 @@
 """Unix signals: SIGTERM and SIGINT stop the daemon, politely first; SIGUSR1 pauses it and resumes it.
 
-Owner of no nursery; runs as one task of the root. Before it has started, signals do what they always do, so a start
-that hangs can be interrupted. Imports Trio only.
+Owner of no nursery; runs as one task of the root. Before it has started, signals do what they always do, so opening
+an address that takes for ever can be interrupted. Imports Trio only.
 """
 
 import signal

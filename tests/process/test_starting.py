@@ -13,7 +13,7 @@ from tests.configured import API_KEY, SIGNING_SECRET
 ROOT = Path(__file__).parent.parent.parent
 
 
-@pytest.mark.parametrize("seconds", [0.05, 0.3, 0.5, 0.7])
+@pytest.mark.parametrize("seconds", [0.05, 0.4])
 def test_sigterm_during_start_up(tmp_path: Path, seconds: float) -> None:
     (tmp_path / "xai-webhook-secret").write_text(SIGNING_SECRET)
     command = [sys.executable, "-m", "daemon", "run", "--config", str(ROOT / "config.toml")]
