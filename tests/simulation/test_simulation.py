@@ -40,9 +40,9 @@ def receipts(outcome: Outcome) -> list[Receipt]:
 # Many seeds
 
 
-@pytest.mark.parametrize("first", range(0, 60, 30))
+@pytest.mark.parametrize("first", range(0, 30, 15))
 def test_seeds_hold(first: int) -> None:
-    failed = {seed: outcome.broken for seed in range(first, first + 30) if (outcome := simulate_seed(seed)).broken}
+    failed = {seed: outcome.broken for seed in range(first, first + 15) if (outcome := simulate_seed(seed)).broken}
     assert not failed
 
 
@@ -75,14 +75,10 @@ def test_same_seed_same_trace() -> None:
 def test_same_trace_in_every_process() -> None:
     """Whatever order sets have there."""
     code = "from tests.simulation.run import simulate_seed as run; print(*(run(n).transcript for n in (0, 5, 31)))"
-    traces = [
-        subprocess.run(
-            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
-        ).stdout
-        for seed in ("1", "2")
-    ]
-    assert traces[0] == traces[1]
-    assert traces[0].decode() == "{} {} {}\n".format(*(simulate_seed(n).transcript for n in (0, 5, 31)))
+    seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
+    elsewhere = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
+    assert elsewhere.stdout.decode() == "{} {} {}\n".format(*(simulate_seed(n).transcript for n in (0, 5, 31)))
 
 
 # Long times in no time

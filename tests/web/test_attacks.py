@@ -249,12 +249,12 @@ def mutate(seed: random.Random, data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("websockets", [False, True], ids=["public", "with WebSockets"])
-async def test_a_thousand_mutants(websockets: bool) -> None:
+async def test_five_hundred_mutants(websockets: bool) -> None:
     seed = random.Random(225)
     head = "".join(f"{name}: {value}\r\n" for name, value in sign(body()).items()).encode()
     good = b"POST %b HTTP/1.1\r\nHost: a\r\n%bContent-Length: %d\r\n\r\n%b" % (PATH.encode(), head, len(body()), body())
     corpus = [good, LIVEZ, *VECTORS.values()]
-    mutants = [mutate(seed, seed.choice(corpus)) for _ in range(1000)]
+    mutants = [mutate(seed, seed.choice(corpus)) for _ in range(500)]
 
     async def send_some(siege: Siege) -> None:
         while mutants:
@@ -267,4 +267,4 @@ async def test_a_thousand_mutants(websockets: bool) -> None:
                     nursery.start_soon(send_some, siege, name=f"mutants {number}")
         await siege.check()
     assert len(lines) < 50  # kinds, not connections
-    assert len(mutants) < 500  # on a slow machine
+    assert len(mutants) < 250  # on a slow machine
