@@ -6,6 +6,7 @@ Whose fault decides what happens: ours is an alarm, theirs is a log line.
     ├── OurFault
     │   ├── ConfigError           the operator's file or secrets; exit 78
     │   ├── StartError            something the daemon stands on is missing: an address, a library; exit 69
+    │   ├── LedgerUnavailable     the ledger can't take a claim now: disk full, locked, database down
     │   └── OutboxFull            the platform stopped reading what we send
     └── TheirFault
         ├── WebhookRefused        a delivery that is not signed, or not sense
@@ -57,6 +58,10 @@ class ConfigError(OurFault):
 
 class StartError(OurFault):
     """The daemon cannot start or listen; the message names the address or library and the fix."""
+
+
+class LedgerUnavailable(OurFault):
+    """The ledger does not work now, and may later; the message names what is wrong and the fix."""
 
 
 class OutboxFull(OurFault):

@@ -34,6 +34,7 @@ NURSERY_OWNERS = {
     "calls/collector.py": "the debts",
     "calls/talking.py": "one socket's writer and timer",
     "calls/supervisor.py": "the calls",
+    "ledger/open.py": "what keeps the ledger",
     "observe/eventfile.py": "the writer of the events file",
     "platforms/xai/realtime.py": "one socket's reader and ping",
     "web/connection.py": "one connection's request",
@@ -46,6 +47,7 @@ NURSERY_OWNERS = {
 }
 SHIELDS = {
     "app.py": 1,  # the last attempts to pay what is owed
+    "ledger/open.py": 1,  # what happened last, and that we are gone
     "calls/attending.py": 1,  # settling: the hang-up
     "platforms/xai/realtime.py": 2,  # one frame; the close
     "web/applications.py": 1,  # the application's send
@@ -233,11 +235,14 @@ RECORDS = {
     "calls/setting.py",
     "config/agents.py",
     "config/kinds.py",
+    "config/ledger.py",
     "config/records.py",
     "config/wording.py",
     "core/agent.py",
     "core/commands.py",
+    "core/effects.py",
     "ledger/base.py",
+    "ledger/news.py",
     "platforms/base.py",
     "sandbox/script.py",
     "web/limits.py",

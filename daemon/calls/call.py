@@ -94,9 +94,10 @@ class Call:
         Cancelling, or an error of the ledger, leaves the call unsettled.
         """
         receipt = Receipt(outcome=outcome, reasons=self.reasons, joined=self.joined, seconds=self.since_webhook())
-        await self.setting.ledger.settle(self.id, receipt)
+        events = self._events()
+        await self.setting.ledger.settle(self.id, receipt, events)
         self.receipt = receipt
-        self.remember(journal.Ended(receipt=receipt, events=self._events()))
+        self.remember(journal.Ended(receipt=receipt, events=events))
 
     def owe(self) -> None:
         """Hand what is not settled yet, and with it the receipt, to the debt collector."""

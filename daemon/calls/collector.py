@@ -93,7 +93,7 @@ class DebtCollector:
         self._debts[debt.call_id] = msgspec.structs.replace(debt, outcome=outcome)
         first = ("longest call has passed",) if outcome == "lost" else ()
         receipt = debt.receipt(outcome, trio.current_time(), first=first)
-        await self._ledger.settle(debt.call_id, receipt)
+        await self._ledger.settle(debt.call_id, receipt, debt.events)
         del self._debts[debt.call_id]
         self._fewer.set()
         self._fewer = trio.Event()

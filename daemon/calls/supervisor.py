@@ -157,7 +157,7 @@ class Supervisor:
 
     async def _answer(self, call: Call, offer: Offer, plan: Plan) -> None:
         with trio.fail_after(_CLAIM_TIMEOUT):
-            won = await self._setting.ledger.claim(call.incoming)
+            won = await self._setting.ledger.claim(call.incoming, call.conversation.agent.name)
         if not won:
             offer.decide(Verdict.DUPLICATE)
             return

@@ -1,14 +1,15 @@
 """The configuration room: `config.toml` in, frozen records out.
 
 Its rules: an unknown key is an error; every problem is found in one go and says where it is; secrets are
-referred to in the file and never written in it; what is loaded never changes. `records.py` and `agents.py` say
-what there is, `kinds.py` how values are written, `load.py` how it all comes together.
+referred to in the file and never written in it; what is loaded never changes. `records.py`, `agents.py` and
+`ledger.py` say what there is, `kinds.py` how values are written, `load.py` how it all comes together.
 
 May import errors, core, observe, the standard library, msgspec and phonenumbers. Must never import a room above
 it, open a socket, or put the text of a secret into a message.
 """
 
 from daemon.config.agents import Agent, Keypad, TurnDetection
+from daemon.config.ledger import Delivery, Ledger
 from daemon.config.load import load
 from daemon.config.records import (
     Config,
@@ -28,9 +29,11 @@ from daemon.config.units import parse_duration, parse_size
 __all__ = [
     "Agent",
     "Config",
+    "Delivery",
     "Destination",
     "Drain",
     "Keypad",
+    "Ledger",
     "Limits",
     "Log",
     "Number",

@@ -135,6 +135,25 @@ def public_url(text: str) -> str:
     return url("https")(text) if text else ""
 
 
+def ledger_url(text: str) -> str:
+    """Accept the URL of a database that the ledger can be kept in."""
+    if re.fullmatch(r"sqlite:///[^?#\x00-\x1f]+", text):
+        return text
+    parts = _split(text)
+    if parts is None or parts.scheme != "postgresql" or not parts.path.strip("/") or parts.fragment:
+        raise ValueError('expected "sqlite:///PATH" or "postgresql://USER@HOST/DATABASE"')
+    if parts.password is not None or "password" in parts.query.lower():
+        raise ValueError("a password may not stand in a URL; give it as password")
+    return text
+
+
+def node_name(text: str) -> str:
+    """Accept the name of a machine, or nothing."""
+    if text and not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", text):
+        raise ValueError("a node's name is 1 to 64 of the characters A-Z, a-z, 0-9 and . _ -")
+    return text
+
+
 def phone_number(text: str) -> str:
     """Accept a number in E.164 form that can exist."""
     try:

@@ -96,7 +96,8 @@ class Decoder:
         items: list[object] = []
         for place, inner in enumerate(array, start=1):
             before = len(self._report.problems)
-            item = self._value(of_item, inner, path, f"item {place}: ")
+            where = (*path, str(place)) if _is_record(of_item) else path
+            item = self._value(of_item, inner, where, f"item {place}: ")
             if len(self._report.problems) == before:
                 items.append(item)
         # A rule for the whole array would count places wrongly if bad items had dropped out of it.

@@ -64,6 +64,8 @@ Timeout = Annotated[float, _DURATION, Meta(gt=0)]
 """Seconds, more than zero: a time limit of nothing would never let anything succeed."""
 TurnDuration = Annotated[float, _DURATION, Meta(le=10)]
 """Seconds, as far as the platform's turn detection takes them."""
+LeaseDuration = Annotated[float, _DURATION, Meta(ge=2)]
+"""Seconds between signs of life that a busy machine can keep."""
 Size = Annotated[int, _SIZE, Meta(ge=1)]
 """Bytes, one or more."""
 Count = Annotated[int, Meta(ge=1)]
@@ -74,6 +76,8 @@ WebhookPath = Annotated[str, Check(checks.webhook_path)]
 PublicUrl = Annotated[str, Check(checks.public_url)]
 HttpUrl = Annotated[str, Check(checks.url("https", "http"))]
 WebSocketUrl = Annotated[str, Check(checks.url("wss", "ws"))]
+LedgerUrl = Annotated[str, Check(checks.ledger_url)]
+NodeName = Annotated[str, Check(checks.node_name)]
 PhoneNumber = Annotated[str, Check(checks.phone_number)]
 CloseCode = Annotated[int, Meta(ge=1000, le=4999)]
 

@@ -8,7 +8,7 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from daemon.config.agreement import check_agreement, tables
 from daemon.config.decode import Decoder
@@ -16,6 +16,8 @@ from daemon.config.overrides import apply_overrides
 from daemon.config.records import Config
 from daemon.config.report import Report
 from daemon.errors import ConfigError, Problem
+
+_SQLITE: Final = "sqlite:///"
 
 
 def load(path: Path, overrides: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Config:
@@ -33,6 +35,7 @@ def load(path: Path, overrides: Sequence[str] = (), env: Mapping[str, str] | Non
     check_agreement(document, report)
     _locate_authorities(document, path.parent, report)
     _fetch_instructions(document, path.parent, report)
+    _locate_ledger(document, path.parent)
     config = Decoder(report, os.environ if env is None else env).table(Config, document)
     if config is None or report.problems:
         raise ConfigError(*report.problems)
@@ -67,6 +70,18 @@ def _locate_authorities(document: dict[str, Any], folder: Path, report: Report) 
                 report.add(("platform", name, "ca_file"), f"cannot read {location}: {error.strerror}")
             except ValueError:
                 report.add(("platform", name, "ca_file"), "expected the path of a file")
+
+
+def _locate_ledger(document: dict[str, Any], folder: Path) -> None:
+    """Make the ledger's paths full ones, so that the working directory has no part in them."""
+    ledger = document.get("ledger")
+    if not isinstance(ledger, dict):
+        return
+    url, directory = ledger.get("url"), ledger.get("directory")
+    if isinstance(url, str) and url.startswith(_SQLITE) and len(url) > len(_SQLITE):
+        ledger["url"] = f"{_SQLITE}{(folder / url.removeprefix(_SQLITE)).absolute()}"
+    if isinstance(directory, str) and directory:
+        ledger["directory"] = str((folder / directory).absolute())
 
 
 def _fetch_instructions(document: dict[str, Any], folder: Path, report: Report) -> None:

@@ -32,6 +32,7 @@ from daemon.config.kinds import (
     WebhookSecret,
     WebSocketUrl,
 )
+from daemon.config.ledger import Delivery, Ledger
 from daemon.config.plans import EXAMPLE_URI
 
 
@@ -142,10 +143,12 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Recovery(Struct, frozen=True, kw_only=True):
-    """`[recovery]`: what is done for a call whose connection broke."""
+    """`[recovery]`: what is done for a call whose connection broke, or whose daemon died."""
 
     rejoin_window: Duration = 10.0
     """Seconds for which it is tried to join the call again before it is hung up; 0 is never."""
+    on_restart: Literal["rejoin", "hang_up"] = "rejoin"
+    """What is done for a call whose daemon died: by the next one here, or by another node."""
 
 
 class Drain(Struct, frozen=True, kw_only=True):
@@ -186,7 +189,11 @@ class Config(Struct, frozen=True, kw_only=True):
     limits: Limits = field(default_factory=Limits)
     """How much at once, and what happens to the rest."""
     recovery: Recovery = field(default_factory=Recovery)
-    """What is done for a call whose connection broke."""
+    """What is done for a call whose connection broke, or whose daemon died."""
+    ledger: Ledger = field(default_factory=Ledger)
+    """Where calls are written down."""
+    deliveries: tuple[Delivery, ...] = ()
+    """Who is told of calls."""
     drain: Drain = field(default_factory=Drain)
     """How to stop."""
     log: Log = field(default_factory=Log)

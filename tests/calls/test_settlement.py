@@ -50,13 +50,13 @@ class Ledger(MemoryLedger):
         self.failures = failures
         self.slowly = slowly
 
-    async def settle(self, call_id: str, receipt: Receipt) -> None:
+    async def settle(self, call_id: str, receipt: Receipt, events: dict[str, int]) -> bool:
         if self.failures:
             self.failures -= 1
             if self.slowly:
                 await trio.sleep(3600)
             raise OSError("disk full")
-        await super().settle(call_id, receipt)
+        return await super().settle(call_id, receipt, events)
 
 
 async def owed_to(ledger: Ledger, nursery: trio.Nursery) -> World:

@@ -197,7 +197,7 @@ async def test_sender_that_gives_up_waiting_cancels_nothing(autojump_clock: Mock
 
 async def test_claim_that_fails_is_no_call_and_no_crash(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     class Broken(MemoryLedger):
-        async def claim(self, incoming: IncomingCall) -> bool:
+        async def claim(self, incoming: IncomingCall, agent: str) -> bool:
             await trio.lowlevel.checkpoint()
             raise OSError("disk full")
 
@@ -301,7 +301,7 @@ async def test_staleness_is_reckoned_by_the_senders_clock(autojump_clock: MockCl
 
 async def test_a_claim_that_takes_for_ever(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     class Slow(MemoryLedger):
-        async def claim(self, incoming: IncomingCall) -> bool:
+        async def claim(self, incoming: IncomingCall, agent: str) -> bool:
             await trio.sleep(3600)
             return True
 

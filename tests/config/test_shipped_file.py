@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from daemon.config import Agent, Config, Keypad, Number, Secret, Server, TurnDetection, XaiPlatform, load
+from daemon.config.ledger import Delivery, Ledger
 from daemon.config.records import Destination, Drain, Limits, Log, Recovery
 from tests.config.written import API_KEY, WEBHOOK_SECRET
 
@@ -25,6 +26,7 @@ TABLES: list[tuple[type[msgspec.Struct], tuple[str, ...]]] = [
     (TurnDetection, ("agents", "support", "turn_detection")),
     (Keypad, ("agents", "support", "keypad")),
     (Destination, ("destinations", "front_desk")),
+    (Ledger, ("ledger",)),
     (Limits, ("limits",)),
     (Recovery, ("recovery",)),
     (Drain, ("drain",)),
@@ -33,12 +35,21 @@ TABLES: list[tuple[type[msgspec.Struct], tuple[str, ...]]] = [
 # Required keys, and texts that are an example and no default.
 EXAMPLES = {"api_key", "webhook_secrets", "agent", "instructions", "greeting", "uri"}
 # Keys that stand there commented out: TOML cannot write "none", and nobody gives both instructions and a file.
-COMMENTED = {"max_calls", "instructions_file", "threshold", "silence_duration", "prefix_padding", "idle_timeout"}
+COMMENTED = {
+    "max_calls",
+    "instructions_file",
+    "threshold",
+    "silence_duration",
+    "prefix_padding",
+    "idle_timeout",
+    "password",
+}
 
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    (tmp_path / "xai-webhook-secret").write_text(WEBHOOK_SECRET + "\n")
+    for name in ("xai-webhook-secret", "deliveries-secret", "ledger-password"):
+        (tmp_path / name).write_text(WEBHOOK_SECRET + "\n")
     return {"XAI_API_KEY": API_KEY, "CREDENTIALS_DIRECTORY": str(tmp_path)}
 
 
@@ -105,6 +116,15 @@ def test_what_is_commented_out_is_right_too(env: dict[str, str], tmp_path: Path)
     agent = config.agents["support"]
     assert agent.instructions == "Help."
     assert None not in msgspec.structs.astuple(agent.turn_detection)
+
+
+def test_the_example_of_a_delivery_is_right_and_whole(env: dict[str, str], tmp_path: Path) -> None:
+    text, count = re.subn(r"^#(?=[a-z\[])", "", TEXT, flags=re.MULTILINE)
+    assert count == 1 + len(msgspec.structs.fields(Delivery))
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    (delivery,) = load(path, env=env).deliveries
+    assert delivery == Delivery(url="https://example.com/calls", secret=Secret(WEBHOOK_SECRET))
 
 
 def test_every_key_is_explained() -> None:

@@ -12,17 +12,17 @@ def incoming(call_id: str, webhook_id: str) -> IncomingCall:
 
 async def test_a_call_is_claimed_once_by_either_id() -> None:
     ledger = MemoryLedger()
-    assert await ledger.claim(incoming("call-1", "msg-1"))
-    assert not await ledger.claim(incoming("call-1", "msg-1"))
-    assert not await ledger.claim(incoming("call-1", "msg-2"))
-    assert not await ledger.claim(incoming("call-2", "msg-1"))
-    assert await ledger.claim(incoming("call-2", "msg-2"))
+    assert await ledger.claim(incoming("call-1", "msg-1"), "support")
+    assert not await ledger.claim(incoming("call-1", "msg-1"), "support")
+    assert not await ledger.claim(incoming("call-1", "msg-2"), "support")
+    assert not await ledger.claim(incoming("call-2", "msg-1"), "support")
+    assert await ledger.claim(incoming("call-2", "msg-2"), "support")
 
 
 async def test_a_webhook_id_is_no_call_id() -> None:
     ledger = MemoryLedger()
-    assert await ledger.claim(incoming("same", "other"))
-    assert await ledger.claim(incoming("different", "same"))
+    assert await ledger.claim(incoming("same", "other"), "support")
+    assert await ledger.claim(incoming("different", "same"), "support")
 
 
 async def test_of_a_thousand_at_once_one_wins() -> None:
@@ -30,7 +30,7 @@ async def test_of_a_thousand_at_once_one_wins() -> None:
     won: list[bool] = []
 
     async def claim() -> None:
-        won.append(await ledger.claim(incoming("call", "msg")))
+        won.append(await ledger.claim(incoming("call", "msg"), "support"))
 
     async with trio.open_nursery() as nursery:
         for _ in range(1000):
@@ -41,6 +41,6 @@ async def test_of_a_thousand_at_once_one_wins() -> None:
 async def test_the_oldest_claims_are_forgotten_first() -> None:
     ledger = MemoryLedger(remembered=4)
     for number in range(3):
-        await ledger.claim(incoming(f"call-{number}", f"msg-{number}"))
-    assert not await ledger.claim(incoming("call-2", "x"))
-    assert await ledger.claim(incoming("call-0", "y"))
+        await ledger.claim(incoming(f"call-{number}", f"msg-{number}"), "support")
+    assert not await ledger.claim(incoming("call-2", "x"), "support")
+    assert await ledger.claim(incoming("call-0", "y"), "support")

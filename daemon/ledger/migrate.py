@@ -1,0 +1,71 @@
+"""Bringing the tables up to date, with Alembic. Plain functions for worker threads and for the command line.
+
+Imports Alembic, SQLAlchemy, errors and this room's engine; never run without a lock, as several nodes start at once.
+"""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from daemon.errors import ConfigError, Problem, StartError
+from daemon.ledger.engine import Engines
+from daemon.ledger.failures import explained
+
+_FOLDER = Path(__file__).parent / "migrations"
+# Any number, as long as nobody else's advisory lock on the database is the same.
+_LOCK = 0x_CA11_3A2D
+
+
+def newest() -> str:
+    """The revision this version of Callwarden works with."""
+    head = ScriptDirectory(str(_FOLDER)).get_current_head()
+    if head is None:
+        raise AssertionError("there are no migrations")
+    return head
+
+
+def prepare(engines: Engines) -> None:
+    """Make sure that the tables are those of this version; on SQLite, and in an empty database, by making them so.
+
+    Errors: `ConfigError` for tables of a newer version, `StartError` for older ones on PostgreSQL, which is shared with
+    nodes that may still need them; `LedgerUnavailable`.
+    """
+    with explained(engines.where), engines.durable.connect() as connection, connection.begin():
+        current = _current(connection, engines.where)
+        if current == newest():
+            return
+        if current is not None and engines.file is None:
+            fix = "run `callwarden ledger migrate` once every node has the new version"
+            raise StartError(f"[ledger] url: {engines.where} has the tables of an older version; {fix}")
+        _upgrade(connection)
+
+
+def migrate(engines: Engines) -> tuple[str | None, str]:
+    """Bring the tables up to date, whatever they are; gives the revisions before and after. Errors: as `prepare`."""
+    with explained(engines.where), engines.durable.connect() as connection, connection.begin():
+        current = _current(connection, engines.where)
+        _upgrade(connection)
+        return current, newest()
+
+
+def _current(connection: Connection, where: str) -> str | None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = '600s'"))
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+    current = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in ScriptDirectory(str(_FOLDER)).walk_revisions()}
+    if current is not None and current not in known:
+        fix = "install that version again, or restore a backup from before it"
+        raise ConfigError(Problem("[ledger] url", f"{where} was made by a newer version of Callwarden; {fix}"))
+    return current
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,114 @@
+"""Opening the ledger a configuration names, and keeping it until the daemon ends.
+
+Owner of one nursery, for the tasks of `keeping.py`. Imports Trio, config and this room.
+"""
+
+import platform
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from daemon.config import Config
+from daemon.errors import LedgerUnavailable, StartError
+from daemon.ledger.database import Database
+from daemon.ledger.durable import DurableLedger
+from daemon.ledger.engine import Engines, make_engines
+from daemon.ledger.epochs import Orphan
+from daemon.ledger.health import Health
+from daemon.ledger.journal import JournalWriter
+from daemon.ledger.keeping import Keeper
+from daemon.ledger.lease import Lease
+from daemon.ledger.listening import listen
+from daemon.ledger.outbox import Endpoint
+from daemon.ledger.place import Place
+from daemon.ledger.spool import Spool
+from daemon.observe.feed import Watcher
+
+# Seconds at the end to write what happened last, and that we are gone.
+_LAST_WORDS = 5.0
+_DIRECTORY = Path("/var/lib/callwarden")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLedger:
+    """The ledger, and what its owner needs beside it."""
+
+    ledger: DurableLedger
+    database: Database
+    health: Health
+    keeper: Keeper
+    orphans: tuple[Orphan, ...]
+    """Calls that were somebody's who is no more, and are ours now."""
+
+
+@asynccontextmanager
+async def open_ledger(config: Config, watch: Callable[[Watcher], None]) -> AsyncIterator[OpenLedger]:
+    """Open the ledger; `watch` is given the journal, to be fed.
+
+    Errors: `ConfigError` if the tables are newer than we are, `StartError` if the ledger can't be opened and may not be
+    done without. Where it may, it is opened as soon as it can be.
+    """
+    table = config.ledger
+    engines = make_engines(table.url, table.password.reveal() if table.password else "")
+    place = Place(_directory(table.directory, engines))
+    degrade = table.on_failure == "degrade" or (table.on_failure == "auto" and engines.file is not None)
+    endpoints = tuple(Endpoint(url=each.url, events=each.events) for each in config.deliveries)
+    database, health = Database(engines), Health()
+    lease = Lease(database, place, table.node or platform.node(), table.lease)
+    lease.begin()
+    spool = Spool(place, lease.epoch)
+    journal = JournalWriter(database, health, transcripts=table.transcripts)
+    ledger = DurableLedger(database, health, lease, spool, endpoints, degrade=degrade)
+    keeper = Keeper(
+        database, health, lease, place, spool, ledger, endpoints, quarantine=degrade, retention=table.retention
+    )
+    try:
+        orphans = await _open(keeper, health, degrade=degrade)
+        watch(journal.watch)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(journal.run, name="journal")
+            nursery.start_soon(keeper.beat, name="heartbeat")
+            nursery.start_soon(keeper.mend, name="ledger mender")
+            nursery.start_soon(keeper.forget, name="ledger pruner")
+            if engines.file is None:
+                nursery.start_soon(listen, engines.lazy, keeper.wake, name="ledger listener")
+            try:
+                yield OpenLedger(ledger, database, health, keeper, orphans)
+            finally:
+                nursery.cancel_scope.cancel(reason="the ledger is closed")
+                with trio.move_on_after(_LAST_WORDS, shield=True):
+                    await _say_goodbye(journal, lease, health)
+    finally:
+        lease.close()
+        engines.dispose()
+
+
+async def _open(keeper: Keeper, health: Health, *, degrade: bool) -> tuple[Orphan, ...]:
+    for attempt in range(2):
+        try:
+            return await keeper.open()
+        except LedgerUnavailable as error:
+            health.fail(error)
+            if not degrade:
+                raise StartError(f"[ledger] url: {error}") from error
+            if not health.corrupt or attempt:
+                break  # the mender goes on
+    return ()
+
+
+async def _say_goodbye(journal: JournalWriter, lease: Lease, health: Health) -> None:
+    await journal.flush()
+    if health.up:
+        try:
+            await lease.end()
+        except LedgerUnavailable as error:
+            health.fail(error)
+
+
+def _directory(named: str, engines: Engines) -> Path:
+    if named:
+        return Path(named)
+    return Path(engines.file).parent if engines.file else _DIRECTORY

@@ -1,0 +1,81 @@
+"""Orders: what somebody wants done on another node, as rows; the node that has the call carries them out.
+
+Plain functions on a connection. On PostgreSQL a notification wakes the node; a lost one costs a poll's interval.
+Imports SQLAlchemy, msgspec and this room.
+"""
+
+import uuid
+from typing import Literal
+
+import msgspec
+from sqlalchemy import Connection, insert, or_, select, text, update
+
+from daemon.ledger.schema import DbNow, calls, epochs, orders
+
+CHANNEL = "callwarden_orders"
+
+Verb = Literal["hang_up", "transfer", "pause", "resume"]
+
+GONE = "the node is gone"
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to be done."""
+
+    id: str
+    verb: Verb
+    call_id: str | None
+    """None for what concerns the whole node."""
+    argument: str
+    """The destination of a transfer, or a reason."""
+    asked_by: str
+
+
+def ask(connection: Connection, verb: Verb, target: str, argument: str, asked_by: str) -> str | None:
+    """Put in an order about a call, or about a node by name; gives its id, None if there is no such target.
+
+    A call's order goes to whoever has the call now.
+    """
+    if verb in ("pause", "resume"):
+        living = (epochs.c.node == target, epochs.c.relieved_at.is_(None), epochs.c.ended_at.is_(None))
+        found = select(epochs.c.epoch).where(*living).order_by(epochs.c.started_at.desc()).limit(1)
+        call_id = None
+    else:
+        found = select(calls.c.epoch).where(calls.c.call_id == target, calls.c.outcome.is_(None))
+        call_id = target
+    epoch = connection.execute(found).scalar_one_or_none()
+    if epoch is None:
+        return None
+    order_id = uuid.uuid4().hex
+    values = {"verb": verb, "call_id": call_id, "argument": argument, "asked_by": asked_by, "asked_at": DbNow()}
+    connection.execute(insert(orders).values(id=order_id, epoch=epoch, **values))
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_notify(:channel, :epoch)"), {"channel": CHANNEL, "epoch": epoch})
+    return order_id
+
+
+def take(connection: Connection, epoch: str) -> list[Order]:
+    """Take what is ordered of us, and of calls that have become ours since; nobody else gets it."""
+    mine = select(calls.c.call_id).where(calls.c.epoch == epoch, calls.c.outcome.is_(None))
+    due = update(orders).where(orders.c.taken_at.is_(None), or_(orders.c.epoch == epoch, orders.c.call_id.in_(mine)))
+    rows = connection.execute(due.values(taken_at=DbNow(), epoch=epoch).returning(orders))
+    return [
+        Order(id=row.id, verb=row.verb, call_id=row.call_id, argument=row.argument, asked_by=row.asked_by)
+        for row in rows
+    ]
+
+
+def report(connection: Connection, order_id: str, result: str) -> None:
+    """Say what became of an order."""
+    done = update(orders).where(orders.c.id == order_id)
+    connection.execute(done.values(done_at=DbNow(), result=result))
+
+
+def result(connection: Connection, order_id: str) -> str | None:
+    """What became of an order; None if nothing yet."""
+    rows = connection.execute(select(orders.c.result, orders.c.epoch).where(orders.c.id == order_id)).one()
+    if rows.result is not None:
+        return str(rows.result)
+    living = select(epochs.c.epoch).where(epochs.c.epoch == rows.epoch, epochs.c.relieved_at.is_(None))
+    ended = connection.execute(living.where(epochs.c.ended_at.is_(None))).one_or_none() is None
+    return GONE if ended else None
