@@ -3,15 +3,17 @@
 Owner of the root nursery and of the two that serve:
 
     run_daemon
-    └─ root ................... until everything below has ended
-       ├─ signals ............. operate/signals.py
-       └─ serve_calls
-          ├─ debt collector ... calls/collector.py; outlives the calls, whose debts it takes over
-          ├─ supervisor ....... calls/supervisor.py, which owns the calls
-          └─ webhook server ... web/serve.py
+    └─ ledger ................. ledger/open.py; outlives everybody who writes into it
+       └─ root ................ until everything below has ended
+          ├─ signals .......... operate/signals.py
+          └─ serve_calls
+             ├─ debt collector  calls/collector.py; outlives the calls, whose debts it takes over
+             ├─ supervisor .... calls/supervisor.py, which owns the calls
+             ├─ ledger news ... calls/recovery.py; calls that come and go between nodes, orders
+             └─ webhook server  web/serve.py
 
-Start: platform, signals, addresses, collector, supervisor, server, READY. Stop: see `drain.py`. Nothing here knows what
-a call does.
+Start: ledger, platform, addresses, signals, collector, supervisor, recovery, server, READY. Stop: see `drain.py`.
+Nothing here knows what a call does.
 """
 
 import random
@@ -23,11 +25,13 @@ import trio
 from quart_trio import QuartTrio
 
 from daemon.calls.collector import DebtCollector
+from daemon.calls.recovery import Past, follow, recover
 from daemon.calls.setting import Setting
 from daemon.calls.supervisor import Supervisor
 from daemon.config import Config
 from daemon.drain import drain, report
-from daemon.ledger.memory import MemoryLedger
+from daemon.ledger.base import Ledger
+from daemon.ledger.open import open_ledger
 from daemon.observe.clock import WallClock, system_clock
 from daemon.observe.eventfile import open_event_file
 from daemon.observe.feed import Feed
@@ -61,13 +65,17 @@ async def run_daemon(
     """Run until told to stop; gives the exit code. Started means ready, with the addresses it listens on.
 
     `events` names a file for everything that happens in calls. Cancelling hangs up every call and stops.
-    Errors: `StartError`, alone or in an exception group, and only before READY.
+    Errors: `StartError` and `ConfigError`, alone or in an exception group, and only before READY.
     """
     notifier, stop, feed = Notifier(), Stop(), Feed(wall)
     feed.watch(log_entries(transcripts=config.log.transcripts))
     feed.watch(Metrics().watch)
-    async with open_platform(config.platform.xai) as platform, open_event_file(events, feed):
-        setting = make_setting(config, platform, feed, wall, random.Random())
+    async with (
+        open_ledger(config, feed.watch) as opened,
+        open_platform(config.platform.xai) as platform,
+        open_event_file(events, feed),
+    ):
+        setting = make_setting(config, platform, opened.ledger, feed, wall, random.Random())
         supervisor = Supervisor(setting)
         # Before signals are ours, so that a look-up of a name that takes for ever can be interrupted.
         listeners = await open_listeners(config.server.bind)
@@ -75,12 +83,13 @@ async def run_daemon(
             toggle = partial(_toggle_pause, supervisor, stop, notifier)
             await root.start(watch_signals, stop, toggle, name="signals")
 
-            def ready() -> None:
+            def ready(recovered: int) -> None:
                 structlog.get_logger().info("ready", listening=addresses(listeners), agents=sorted(config.agents))
-                notifier.tell(READY=1, STATUS="ready")
+                notifier.tell(READY=1, STATUS=f"ready, {recovered} calls recovered" if recovered else "ready")
                 task_status.started(addresses(listeners))
 
-            code = await serve_calls(setting, supervisor, listeners, stop, notifier, ready)
+            past = Past(orphans=opened.orphans, news=opened.keeper.news, report=opened.keeper.report)
+            code = await serve_calls(setting, supervisor, listeners, stop, notifier, ready, past)
             root.cancel_scope.cancel(reason="stopped")
     structlog.get_logger().info("stopped", code=code)
     return code
@@ -92,11 +101,13 @@ async def serve_calls(
     listeners: Sequence[trio.abc.Listener[trio.abc.Stream]],
     stop: Stop,
     notifier: Notifier,
-    ready: Callable[[], None],
+    ready: Callable[[int], None],
+    past: Past | None = None,
 ) -> int:
     """Answer calls on these listeners until told to stop; gives the exit code.
 
-    The daemon without its edges (platform, addresses, signals, files), so that a simulation runs the very same.
+    The daemon without its edges (ledger, platform, addresses, signals, files), so that a simulation runs the very
+    same. Calls of the past are on the line again, or known not to be, before `ready` is told how many there were.
     Cancelling hangs up every call.
     """
     config = setting.config
@@ -106,8 +117,12 @@ async def serve_calls(
         try:
             async with trio.open_nursery() as serving:
                 await serving.start(supervisor.run, name="supervisor")
+                recovered = 0
+                if past is not None:
+                    recovered = await recover(past.orphans, supervisor, config.platform.xai.join_budget)
+                    collecting.start_soon(follow, past.news, supervisor, past.report, name="ledger news")
                 await serving.start(server.run, name="webhook server")
-                ready()
+                ready(recovered)
                 await stop.draining.wait()
                 collecting.start_soon(report, supervisor, notifier, name="progress")
                 overdue = await drain(supervisor, server, stop, notifier, config.drain)
@@ -122,9 +137,10 @@ async def serve_calls(
     return EXIT_OVERDUE if overdue else EXIT_DONE
 
 
-def make_setting(config: Config, platform: Platform, feed: Feed, wall: WallClock, rng: random.Random) -> Setting:
+def make_setting(
+    config: Config, platform: Platform, ledger: Ledger, feed: Feed, wall: WallClock, rng: random.Random
+) -> Setting:
     """Put together what every call has around it."""
-    ledger = MemoryLedger()
     collector = DebtCollector(platform, ledger, feed, config.platform.xai, rng)
     return Setting(config=config, platform=platform, ledger=ledger, collector=collector, feed=feed, wall=wall, rng=rng)
 

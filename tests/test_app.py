@@ -104,11 +104,13 @@ async def test_systemd_hears_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert b"EXTEND_TIMEOUT_USEC=15000000" in systemd.recv(1000)
 
 
-async def test_address_in_use() -> None:
+async def test_address_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         bind = f"127.0.0.1:{taken.getsockname()[1]}"
-        config = msgspec.structs.replace(configuration(), server=Server(bind=(bind,)))
-        with pytest.raises(StartError, match=f"another process listens on {bind}"):
+        config = configuration()
+        ledger = msgspec.structs.replace(config.ledger, url=f"sqlite:///{tmp_path}/ledger.db")
+        config = msgspec.structs.replace(config, server=Server(bind=(bind,)), ledger=ledger)
+        with pytest.RaisesGroup(pytest.RaisesExc(StartError, match=f"another process listens on {bind}")):
             await run_daemon(config)
 
 

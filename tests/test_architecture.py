@@ -32,6 +32,7 @@ NURSERY_OWNERS = {
     "drain.py": "the wait of a drain",
     "calls/attending.py": "one call's transfers",
     "calls/collector.py": "the debts",
+    "calls/recovery.py": "orders from other nodes",
     "calls/talking.py": "one socket's writer and timer",
     "calls/supervisor.py": "the calls",
     "ledger/open.py": "what keeps the ledger",

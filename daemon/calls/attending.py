@@ -34,8 +34,9 @@ async def attend(call: Call) -> None:
     setting = call.setting
     async with in_debt(call), _errands(call):
         patience = Patience(budget=setting.config.platform.xai.join_budget, rng=setting.rng, looks=FRESH_CALL)
+        earlier = _kept_by_platform(call) if call.former else None
         try:
-            end = await _on_line(call, patience, call.begin)
+            end = await _on_line(call, patience, call.begin, conversation_id=earlier)
         except PlatformError as error:
             structlog.get_logger().error("join_given_up", why=str(error), kind=type(error).__name__)
             call.hang_up("gone before we joined" if isinstance(error, CallNotFound) else f"could not join: {error}")
@@ -67,6 +68,9 @@ async def _on_line(
     ) as line:
         if line is None:
             return None
+        if not call.joined and call.errands is not None:
+            # Beside the talk: nobody should wait for a disk before the first word.
+            call.errands.start_soon(call.setting.ledger.joined, call.id, name=f"note of joining {call.id}")
         call.take(line)
         async with in_debt(call, may_go_on=True):
             with call.scope:
@@ -104,10 +108,11 @@ async def _rejoin(call: Call, patience: Patience, lost: LineEnd) -> LineEnd | No
         call.remember(journal.Rejoined(seconds=trio.current_time() - lost_at))
         call.resume()
 
-    # Where the platform keeps the conversation, it is this call's own.
-    earlier = call.id if call.conversation.agent.session.resumption else None
+    if not await call.setting.ledger.ours(call.id):
+        call.let_go()
+        return None
     try:
-        return await _on_line(call, patience, resume, conversation_id=earlier)
+        return await _on_line(call, patience, resume, conversation_id=_kept_by_platform(call))
     except PlatformRefused as refused:
         # Also when it says that there is no such call: it may only mean that a call can't be joined twice, and then
         # the caller is still there. Hanging up finds out, and does no harm.
@@ -116,6 +121,11 @@ async def _rejoin(call: Call, patience: Patience, lost: LineEnd) -> LineEnd | No
         window = format_duration(call.setting.config.recovery.rejoin_window)
         call.hang_up(f"rejoin window {window}", lost.why)
     return None
+
+
+def _kept_by_platform(call: Call) -> str | None:
+    """The conversation to take up again: where the platform keeps it, it is this call's own."""
+    return call.id if call.conversation.agent.session.resumption else None
 
 
 @asynccontextmanager
@@ -133,7 +143,7 @@ async def in_debt(call: Call, *, may_go_on: bool = False) -> AsyncIterator[None]
             _decide(call, error)
             try:
                 with trio.move_on_after(call.setting.config.platform.xai.hang_up_timeout, shield=True):
-                    call.outcome = call.outcome or await pay(call.setting.platform, call.id)
+                    call.outcome = call.outcome or await pay(call.setting, call.id)
                     if call.outcome is not None:
                         await call.conclude(call.outcome)
             finally:

@@ -18,7 +18,8 @@ from daemon.core.commands import Command, HangUp, Remember, SendFrame
 from daemon.core.conversation import Conversation
 from daemon.core.frames import SessionUpdate
 from daemon.core.incoming import IncomingCall
-from daemon.core.receipts import Debt, Outcome, Receipt
+from daemon.core.receipts import ELSEWHERE, Debt, Outcome, Receipt
+from daemon.ledger.epochs import Orphan
 from daemon.platforms.base import Line
 
 
@@ -54,6 +55,10 @@ class Call:
         self.errands: trio.Nursery | None = None
         """Where transfers run; exists while the call is attended to."""
         self.receipt: Receipt | None = None
+        self.former: Orphan | None = None
+        """How it stood when it was taken over from an owner that is no more, if it was."""
+        self.reached = trio.Event()
+        """Set once a socket is open, or it is known that there will be none."""
         self.owed = False
         """Whether the collector has taken over the hang-up, and with it the receipt."""
 
@@ -72,6 +77,7 @@ class Call:
         if not self.ending.is_set():
             self.reasons = (*reasons, *self.because)
             self.ending.set()
+            self.reached.set()
         self.scope.cancel(reason=" > ".join(reasons))
 
     def over(self, outcome: Outcome, *reasons: str) -> None:
@@ -79,6 +85,10 @@ class Call:
         if not self.ending.is_set():
             self.outcome = outcome
         self.hang_up(*reasons)
+
+    def let_go(self) -> None:
+        """End our part in the call: it is another node's now, and so are its caller and its receipt."""
+        self.over("handed_over", ELSEWHERE)
 
     def remember(self, entry: journal.Entry) -> None:
         """Write an entry into the call's journal."""
@@ -95,7 +105,8 @@ class Call:
         """
         receipt = Receipt(outcome=outcome, reasons=self.reasons, joined=self.joined, seconds=self.since_webhook())
         events = self._events()
-        await self.setting.ledger.settle(self.id, receipt, events)
+        if not await self.setting.ledger.settle(self.id, receipt, events):
+            receipt = receipt.elsewhere()
         self.receipt = receipt
         self.remember(journal.Ended(receipt=receipt, events=events))
 
@@ -118,14 +129,19 @@ class Call:
         if self.line is not None:
             self._dropped.update(self.line.dropped)
         self.line, self.line_opened_at = line, trio.current_time()
+        self.reached.set()
 
     def _events(self) -> dict[str, int]:
         return dict(self.conversation.seen + self._dropped + Counter(self.line.dropped if self.line else {}))
 
     def begin(self) -> None:
-        """Configure and greet, on the call's first socket."""
+        """Configure and greet, on the call's first socket; a caller who was greeted before is not greeted again."""
         self.remember(journal.Joined(seconds=self.since_webhook()))
-        self.obey(self.conversation.start(trio.current_time()))
+        now = trio.current_time()
+        if self.former is None or not self.former.joined:
+            self.obey(self.conversation.start(now))
+        else:
+            self.obey(self.conversation.take_over(now, self.since_webhook()))
 
     def resume(self) -> None:
         """Configure a new socket's session, ahead of everything that waits to be sent."""

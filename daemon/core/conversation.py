@@ -114,6 +114,14 @@ class Conversation:
         """
         return [self._configure(now), *self._carry_out(self._turns.resume())]
 
+    def take_over(self, now: float, age: float) -> list[Command]:
+        """Go on with a conversation that somebody else began `age` seconds ago: no greeting, and its limits count on.
+
+        The first command is the configuration.
+        """
+        self._over_by = now + max(self.agent.max_duration - age, 0.0)
+        return self.resume(now)
+
     def _configure(self, now: float) -> SendFrame:
         self._ready_by = now + self._ready_timeout
         self._silence.start(now)

@@ -30,6 +30,15 @@ class Claimed(_Entry, frozen=True, kw_only=True):
     agent: str
 
 
+class TakenOver(_Entry, frozen=True, kw_only=True):
+    """The call was somebody's who is no more, and is ours now."""
+
+    former: str
+    """The epoch that had it."""
+    seconds: float
+    """Since it was claimed."""
+
+
 class Diverted(_Entry, frozen=True, kw_only=True):
     """No agent takes the call; its number's overflow plan does."""
 
@@ -162,6 +171,7 @@ class Ended(_Entry, frozen=True, kw_only=True):
 Entry = (
     WebhookVerified
     | Claimed
+    | TakenOver
     | Diverted
     | Joined
     | LineLost

@@ -16,9 +16,8 @@ _REMEMBERED = 500_000
 class MemoryLedger:
     """Claims by webhook id and by call id, the oldest forgotten when there are very many. See `ledger.base.Ledger`."""
 
-    claims = True
-
     def __init__(self, *, remembered: int = _REMEMBERED) -> None:
+        self.claims = True
         self._claims: dict[tuple[str, str], None] = {}
         self.receipts: dict[str, Receipt] = {}
         """By call id."""

@@ -12,7 +12,6 @@ from daemon.config import Config
 from daemon.core.incoming import IncomingCall
 from daemon.core.journal import Ended, Entry, Record
 from daemon.core.receipts import Receipt
-from daemon.ledger.base import Ledger
 from daemon.ledger.memory import MemoryLedger
 from daemon.observe.feed import Feed
 from daemon.platforms.xai import Xai
@@ -54,7 +53,7 @@ class Tracked(trio.abc.Stream):
 class World:
     """Everything around the calls of one test."""
 
-    def __init__(self, config: Config, nursery: trio.Nursery, *, ledger: Ledger | None = None) -> None:
+    def __init__(self, config: Config, nursery: trio.Nursery, *, ledger: MemoryLedger | None = None) -> None:
         self.config = config
         self.switchboard = Switchboard(API_KEY)
         self.sandbox = MemorySandbox(self.switchboard, nursery)
@@ -64,13 +63,13 @@ class World:
         feed = Feed(wall)
         feed.watch(self.records.append)
         self.platform = Xai(config.platform.xai, self.sandbox.client(API_KEY), self._dial)
-        self.ledger = MemoryLedger()
+        self.ledger = MemoryLedger() if ledger is None else ledger
         rng = random.Random(7)
         self.collector = DebtCollector(self.platform, self.ledger, feed, config.platform.xai, rng)
         self.setting = Setting(
             config=config,
             platform=self.platform,
-            ledger=ledger or self.ledger,
+            ledger=self.ledger,
             collector=self.collector,
             feed=feed,
             wall=wall,

@@ -11,6 +11,7 @@ from daemon.core.receipts import Receipt
 ENTRIES: list[journal.Entry] = [
     journal.WebhookVerified(webhook_id="w1", called="+18005550199", caller=None),
     journal.Claimed(agent="support"),
+    journal.TakenOver(former="abc", seconds=3.0),
     journal.Diverted(why="no agent is free"),
     journal.Joined(seconds=0.2),
     journal.LineLost(why="the socket broke"),
