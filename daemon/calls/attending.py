@@ -33,13 +33,18 @@ async def attend(call: Call) -> None:
     """
     setting = call.setting
     async with in_debt(call), _errands(call):
-        patience = Patience(budget=setting.config.platform.xai.join_budget, rng=setting.rng, looks=FRESH_CALL)
-        earlier = _kept_by_platform(call) if call.former else None
+        # A call that was joined before is either there or over; only a fresh one may be there later.
+        known = call.former is not None and call.former.joined
+        patience = Patience(
+            budget=setting.config.platform.xai.join_budget, rng=setting.rng, looks=() if known else FRESH_CALL
+        )
+        earlier = _kept_by_platform(call) if known else None
         try:
             end = await _on_line(call, patience, call.begin, conversation_id=earlier)
         except PlatformError as error:
             structlog.get_logger().error("join_given_up", why=str(error), kind=type(error).__name__)
-            call.hang_up("gone before we joined" if isinstance(error, CallNotFound) else f"could not join: {error}")
+            gone = "gone while nobody was there" if known else "gone before we joined"
+            call.hang_up(gone if isinstance(error, CallNotFound) else f"could not join: {error}")
         else:
             await _come_back(call, end)
 

@@ -65,15 +65,16 @@ def _sqlite(url: URL, synchronous: str) -> Engine:
 
     @event.listens_for(engine, "do_connect")
     def private(_dialect: object, _record: object, arguments: list[str], _options: object) -> None:
-        # People's words are in there; SQLite gives its other files the same mode.
+        # People's words are in there; SQLite gives its other files the same mode. Never opened if it exists: closing it
+        # would drop every lock that this process has on it, and another program could then throw our WAL away.
         with suppress(OSError):
-            os.close(os.open(arguments[0], os.O_RDWR | os.O_CREAT, 0o600))
+            os.close(os.open(arguments[0], os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: object) -> None:
         # Transactions are begun below; the driver's own way begins them too late to be told that we shall write.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "trusted_schema=OFF"):
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}"):
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")

@@ -53,6 +53,10 @@ class SandboxCall:
         self.ended_by: str | None = None
         self.close_codes: list[int] = []
         """With what the client closed its sockets, where the wire lets us see it."""
+        self.sockets = 0
+        """How many are open right now."""
+        self.most_sockets = 0
+        """How many were ever open at the same time; more than one means that two daemons served the caller."""
         self.over = trio.Event()
 
     def end(self, by: str) -> None:
@@ -119,6 +123,14 @@ class Switchboard:
 
     async def play(self, call: SandboxCall, session: Session) -> int:
         """Play a joined call to its end; gives the code to close the socket with."""
+        call.sockets += 1
+        call.most_sockets = max(call.sockets, call.most_sockets)
+        try:
+            return await self._play(call, session)
+        finally:
+            call.sockets -= 1
+
+    async def _play(self, call: SandboxCall, session: Session) -> int:
         async with trio.open_nursery() as nursery:
 
             async def watch() -> None:
