@@ -97,7 +97,7 @@ class Scene:
                 row = ledger.execute("SELECT outcome FROM calls WHERE call_id = ?", (call.id,)).fetchone()
         except sqlite3.Error:
             return False
-        return row == ("caller_left",)
+        return bool(row == ("caller_left",))
 
 
 # A corrupt file that may not be moved away is the next test's.
