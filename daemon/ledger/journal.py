@@ -23,7 +23,7 @@ from daemon.ledger.health import Health
 from daemon.ledger.inserting import insert_or_update
 from daemon.ledger.schema import entries, turns
 
-DELAY = 0.2
+DELAY = 0.5
 """Seconds for which records come together; what a power cut may cost, at most."""
 _GROUP = 500
 # Seconds for writing a group. Nobody waits for it, and one that is given up and written after all is there twice.

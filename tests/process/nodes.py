@@ -56,6 +56,12 @@ class Node:
         """Everything it has logged, over all its lives."""
         return (self.folder / "log").read_text()
 
+    @property
+    def pid(self) -> int:
+        """The process, while it runs."""
+        assert self.process is not None
+        return self.process.pid
+
     async def start(self) -> None:
         """Start it, and wait until it is READY."""
         notify = trio.socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
