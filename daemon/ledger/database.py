@@ -6,8 +6,8 @@ its connection is cut, so that it does. Owner of no nursery. Imports Trio, SQLAl
 health, grip and turns; never knows a table.
 """
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 
 import trio
@@ -36,12 +36,14 @@ class Database:
         self._turns = Turns() if engines.file else None
         self._abandoned: list[tuple[float, Grip]] = []
 
-    async def write(self, work: Callable[[Connection], T], *, lazy: bool = False, limit: float = LIMIT) -> T:
+    async def write(
+        self, work: Callable[[Connection], T], *, lazy: bool = False, urgent: bool = False, limit: float = LIMIT
+    ) -> T:
         """Run a function in a transaction of its own; when this returns, it is committed.
 
-        A lazy one waits for others, and may be lost in a power cut. The function may be run twice, if the connection
-        turns out to be dead before anything was committed. Errors: `LedgerUnavailable`, also when it took longer than
-        `limit` seconds; then, and when cancelled, it is unknown whether it was committed.
+        A lazy one may be lost in a power cut, and waits for others unless it is urgent. The function may be run twice,
+        if the connection turns out to be dead before anything was committed. Errors: `LedgerUnavailable`, also when it
+        took longer than `limit` seconds; then, and when cancelled, it is unknown whether it was committed.
         """
         engine = self.engines.lazy if lazy else self.engines.durable
         since = self.health.times
@@ -49,7 +51,7 @@ class Database:
             with trio.move_on_after(limit) as scope:
                 if self._turns is None:
                     return await self._in_thread(engine, work, scope.deadline)
-                async with self._turns.turn(last=lazy):
+                async with self._turns.turn(last=lazy and not urgent):
                     return await self._in_thread(engine, work, scope.deadline)
             raise self._too_slow(limit)
         except LedgerUnavailable as error:
@@ -75,8 +77,8 @@ class Database:
         """Close every connection, so that the next transactions see what is there now."""
         for _, grip in self._abandoned:
             grip.cut()
-        # SQLite knows its other files by their names: whoever still closes a file that was replaced would delete the new
-        # one's. So nobody may have the old one when the new one is opened.
+        # SQLite knows its other files by their names: whoever still closes a file that was replaced would delete the
+        # new one's. So nobody may have the old one when the new one is opened.
         async with self._nobody_else():
             await trio.to_thread.run_sync(self.engines.dispose)
 
@@ -122,7 +124,7 @@ class Database:
             raise
 
     def _transact(self, engine: Engine, work: Callable[[Connection], T], grip: Grip, *, reads: bool) -> T:
-        with engine.connect() as connection:
+        with _closed_if_late(engine), engine.connect() as connection:
             if replaced(connection):
                 fix = "stop Callwarden before you move the file away or put another in its place"
                 raise LedgerUnavailable(f"{self.engines.where}: the file was replaced while it was open; {fix}")
@@ -143,3 +145,14 @@ class Database:
 
     def _too_slow(self, limit: float) -> LedgerUnavailable:
         return LedgerUnavailable(f"{self.engines.where}: no answer within {limit:g} s")
+
+
+@contextmanager
+def _closed_if_late(engine: Engine) -> Iterator[None]:
+    """Close the connection that is used in the block, if every other one was closed meanwhile."""
+    pool = engine.pool
+    try:
+        yield
+    finally:
+        if engine.pool is not pool:
+            pool.dispose()

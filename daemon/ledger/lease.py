@@ -103,7 +103,7 @@ class Lease:
             return self._look(connection, known, silent)
 
         # On SQLite, what a power cut takes from this is true without it: nobody lives any more.
-        beat = await self._database.write(look, lazy=self._local)
+        beat = await self._database.write(look, lazy=self._local, urgent=True)
         if beat.alive:
             self.until = asked_at + self.seconds
         self._vigil.hear(beat.living, trio.current_time())

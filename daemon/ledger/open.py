@@ -45,14 +45,25 @@ class OpenLedger:
     """Calls that were somebody's who is no more, and are ours now."""
 
 
-@asynccontextmanager
-async def open_ledger(
-    config: Config, watch: Callable[[Watcher], None], *, wall: WallClock = system_clock
-) -> AsyncIterator[OpenLedger]:
-    """Open the ledger; `watch` is given the journal, to be fed.
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a durable ledger is made of, before anything runs."""
 
-    Errors: `ConfigError` if the tables are newer than we are, `StartError` if the ledger can't be opened and may not be
-    done without. Where it may, it is opened as soon as it can be.
+    engines: Engines
+    database: Database
+    health: Health
+    lease: Lease
+    journal: JournalWriter
+    ledger: DurableLedger
+    keeper: Keeper
+    degrade: bool
+    """Whether it may be done without."""
+
+
+def assemble(config: Config, wall: WallClock) -> Parts:
+    """Put the ledger together and begin an epoch; the database is not touched yet.
+
+    Errors: `StartError` if the state directory can't be used.
     """
     table = config.ledger
     engines = make_engines(table.url, table.password.reveal() if table.password else "")
@@ -67,25 +78,39 @@ async def open_ledger(
     journal = JournalWriter(database, health, transcripts=table.transcripts)
     ledger = DurableLedger(database, health, lease, spool, endpoints, wall, degrade=degrade)
     keeper = Keeper(database, health, lease, place, spool, ledger, wall, quarantine=degrade)
+    return Parts(engines, database, health, lease, journal, ledger, keeper, degrade)
+
+
+@asynccontextmanager
+async def open_ledger(
+    config: Config, watch: Callable[[Watcher], None], *, wall: WallClock = system_clock
+) -> AsyncIterator[OpenLedger]:
+    """Open the ledger; `watch` is given the journal, to be fed.
+
+    Errors: `ConfigError` if the tables are newer than we are, `StartError` if the ledger can't be opened and may not be
+    done without. Where it may, it is opened as soon as it can be.
+    """
+    parts = assemble(config, wall)
+    keeper, journal, health = parts.keeper, parts.journal, parts.health
     try:
-        await _open(keeper, health, degrade=degrade)
+        await _open(keeper, health, degrade=parts.degrade)
         watch(journal.watch)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(journal.run, name="journal")
             nursery.start_soon(keeper.beat, name="heartbeat")
             nursery.start_soon(keeper.mend, name="ledger mender")
-            nursery.start_soon(keeper.forget, table.retention, name="ledger pruner")
-            if engines.file is None:
-                nursery.start_soon(listen, engines.lazy, keeper.wake, name="ledger listener")
+            nursery.start_soon(keeper.forget, config.ledger.retention, name="ledger pruner")
+            if parts.engines.file is None:
+                nursery.start_soon(listen, parts.engines.lazy, keeper.wake, name="ledger listener")
             try:
-                yield OpenLedger(ledger, database, health, keeper, keeper.take_adopted())
+                yield OpenLedger(parts.ledger, parts.database, health, keeper, keeper.take_adopted())
             finally:
                 nursery.cancel_scope.cancel(reason="the ledger is closed")
                 with trio.move_on_after(_LAST_WORDS, shield=True):
                     await _say_goodbye(journal, keeper, health)
     finally:
-        lease.close()
-        engines.dispose()
+        parts.lease.close()
+        parts.engines.dispose()
 
 
 async def _open(keeper: Keeper, health: Health, *, degrade: bool) -> None:

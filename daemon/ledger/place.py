@@ -109,7 +109,7 @@ class Alive:
         self._descriptor = descriptor
 
     def let_go(self, *, ended: bool) -> None:
-        """Give up the lock. Unless the ledger knows that the epoch has ended, its file stays, and says that it is free."""
+        """Give up the lock. Unless the ledger knows that the epoch has ended, its file stays to say that it is free."""
         if self._descriptor is not None:
             if ended:
                 self._file.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ receipt out of the ledger. Pure; imports msgspec only.
 """
 
 import hashlib
+
 import msgspec
 
 LONGEST_KEY = 256
