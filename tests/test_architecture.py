@@ -237,6 +237,7 @@ RECORDS = {
     "config/kinds.py",
     "config/ledger.py",
     "config/records.py",
+    "config/tools.py",
     "config/wording.py",
     "core/agent.py",
     "core/commands.py",
