@@ -18,6 +18,7 @@ FLOORS = [
     "operate",
     "web",
     "calls",
+    "tools",
     "platforms",
     "ledger",
     "config",
@@ -245,6 +246,7 @@ RECORDS = {
     "ledger/base.py",
     "ledger/news.py",
     "platforms/base.py",
+    "tools/base.py",
     "sandbox/script.py",
     "web/limits.py",
 }

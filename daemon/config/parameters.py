@@ -12,6 +12,9 @@ from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012, SchemaRegistry
 
 TYPES: Final = ("string", "integer", "number", "boolean")
 _EXPECTED: Final = 'expected "string", "integer", "number" or "boolean", with "?" after it if it may be left out'
@@ -31,7 +34,7 @@ def parameters(written: dict[str, Any]) -> dict[str, Any]:
             isinstance(value, float) and not math.isfinite(value)
         ):
             raise ValueError("a JSON Schema holds strings, numbers, booleans, arrays and tables only")
-        if isinstance(value, dict) and not str(value.get("$ref", "#")).startswith("#"):
+        if isinstance(value, dict) and not _leads_somewhere(value.get("$ref", "#"), schema):
             raise ValueError('a "$ref" may only point into the same schema, such as "#/$defs/day"')
     try:
         Draft202012Validator.check_schema(schema)
@@ -57,6 +60,17 @@ def _expand(written: dict[str, Any]) -> dict[str, Any]:
         properties[name] = told
     # What the model makes up beyond them is refused, and not sent on.
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _leads_somewhere(reference: object, schema: dict[str, Any]) -> bool:
+    if not isinstance(reference, str):
+        return True  # a property of this name
+    registry: SchemaRegistry = Registry()
+    try:
+        registry.with_resource("", DRAFT202012.create_resource(schema)).resolver().lookup(reference)
+    except Unresolvable:
+        return False
+    return reference.startswith("#")
 
 
 def _values(value: object) -> Iterator[object]:

@@ -50,6 +50,7 @@ def test_a_parameter_may_be_called_type() -> None:
         ({"order": {"type": "string", "const": datetime.date(2026, 1, 1)}}, "holds strings, numbers, booleans"),
         ({"order": {"type": "number", "maximum": float("nan")}}, "holds strings, numbers, booleans"),
         ({"order": {"$ref": "https://example.com/schema"}}, 'a "\\$ref" may only point into the same schema'),
+        ({"order": {"$ref": "#/$defs/nothing"}}, 'a "\\$ref" may only point into the same schema'),
     ],
 )
 def test_what_is_neither(written: dict[str, Any], what: str) -> None:
