@@ -10,12 +10,12 @@ Owner of the root nursery and of the two that serve:
           ├─ supervisor ....... calls/supervisor.py, which owns the calls
           └─ webhook server ... web/serve.py
 
-Start: platform, signals, addresses, collector, supervisor, server, READY. Stop: see `drain.py`. Nothing here knows what
-a call does.
+Start: platform, tools, signals, addresses, collector, supervisor, server, READY. Stop: see `drain.py`. Nothing here
+knows what a call does.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import structlog
@@ -38,6 +38,8 @@ from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
 from daemon.platforms.base import Platform
 from daemon.platforms.xai import open_platform
+from daemon.tools import open_tools
+from daemon.tools.base import Tool
 from daemon.web.ingress import create_app
 from daemon.web.limits import ServerLimits
 from daemon.web.listen import addresses, open_listeners
@@ -66,8 +68,12 @@ async def run_daemon(
     notifier, stop, feed = Notifier(), Stop(), Feed(wall)
     feed.watch(log_entries(transcripts=config.log.transcripts))
     feed.watch(Metrics().watch)
-    async with open_platform(config.platform.xai) as platform, open_event_file(events, feed):
-        setting = make_setting(config, platform, feed, wall, random.Random())
+    async with (
+        open_platform(config.platform.xai) as platform,
+        open_tools(config.tools) as tools,
+        open_event_file(events, feed),
+    ):
+        setting = make_setting(config, platform, feed, wall, random.Random(), tools)
         supervisor = Supervisor(setting)
         # Before signals are ours, so that a look-up of a name that takes for ever can be interrupted.
         listeners = await open_listeners(config.server.bind)
@@ -122,11 +128,27 @@ async def serve_calls(
     return EXIT_OVERDUE if overdue else EXIT_DONE
 
 
-def make_setting(config: Config, platform: Platform, feed: Feed, wall: WallClock, rng: random.Random) -> Setting:
+def make_setting(
+    config: Config,
+    platform: Platform,
+    feed: Feed,
+    wall: WallClock,
+    rng: random.Random,
+    tools: Mapping[str, Tool] | None = None,
+) -> Setting:
     """Put together what every call has around it."""
     ledger = MemoryLedger()
     collector = DebtCollector(platform, ledger, feed, config.platform.xai, rng)
-    return Setting(config=config, platform=platform, ledger=ledger, collector=collector, feed=feed, wall=wall, rng=rng)
+    return Setting(
+        config=config,
+        platform=platform,
+        ledger=ledger,
+        collector=collector,
+        feed=feed,
+        wall=wall,
+        tools=tools or {},
+        rng=rng,
+    )
 
 
 def _toggle_pause(supervisor: Supervisor, stop: Stop, notifier: Notifier) -> None:

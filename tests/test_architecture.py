@@ -31,7 +31,7 @@ GROUND = {"errors", ""}
 NURSERY_OWNERS = {
     "app.py": "the daemon's services",
     "drain.py": "the wait of a drain",
-    "calls/attending.py": "one call's transfers",
+    "calls/attending.py": "one call's transfers and tools",
     "calls/collector.py": "the debts",
     "calls/talking.py": "one socket's writer and timer",
     "calls/supervisor.py": "the calls",

@@ -12,14 +12,16 @@ import trio
 
 from daemon.calls.outbox import Outbox
 from daemon.calls.setting import Setting
+from daemon.calls.toolbox import Toolbox
 from daemon.core import journal
 from daemon.core.agent import Agent
-from daemon.core.commands import Command, HangUp, Remember, SendFrame
+from daemon.core.commands import Command, HangUp, Remember, RunTool, SendFrame
 from daemon.core.conversation import Conversation
 from daemon.core.frames import SessionUpdate
 from daemon.core.incoming import IncomingCall
 from daemon.core.receipts import Debt, Outcome, Receipt
 from daemon.platforms.base import Line
+from daemon.tools.base import Answer
 
 
 class Call:
@@ -52,7 +54,8 @@ class Call:
         self.transfers = 0
         """Transfers that are under way."""
         self.errands: trio.Nursery | None = None
-        """Where transfers run; exists while the call is attended to."""
+        """Where transfers and tools run; exists while the call is attended to."""
+        self.toolbox = Toolbox(self)
         self.receipt: Receipt | None = None
         self.owed = False
         """Whether the collector has taken over the hang-up, and with it the receipt."""
@@ -134,6 +137,15 @@ class Call:
             self.outbox.restart(update.frame)
         self.obey(rest)
 
+    @property
+    def tool_uses(self) -> set[str]:
+        """Ids of all uses of tools that we run, those of before a crash included."""
+        return self.conversation.tool_uses
+
+    def tool_done(self, use_id: str, answer: Answer) -> None:
+        """Let the conversation have what a tool gave."""
+        self.obey(self.conversation.tool_done(use_id, answer.output, trio.current_time(), why=answer.why))
+
     def obey(self, commands: Sequence[Command]) -> None:
         """Carry out what the conversation wants, in order, without waiting.
 
@@ -147,4 +159,6 @@ class Call:
                     self.hang_up(*reasons)
                 case Remember(entry):
                     self.remember(entry)
+                case RunTool(use):
+                    self.toolbox.run(use)
         self.timer.deadline = self.conversation.deadline

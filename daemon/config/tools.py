@@ -34,7 +34,7 @@ class HttpTool(Struct, frozen=True, kw_only=True, tag_field="type", tag="http"):
     """Where the request goes; `{name}` in path or query stands for an argument. Required."""
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     """Method of the request."""
-    parameters: Parameters = field(default_factory=dict)
+    parameters: Parameters = field(default_factory=lambda: {"type": "object", "properties": {}})
     """What the model has to give; once loaded, always the JSON Schema of an object."""
     headers: dict[HeaderName, HeaderValue] = field(default_factory=dict)
     """Headers of the request; references to secrets in them are filled in."""

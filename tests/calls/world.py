@@ -1,6 +1,7 @@
 """A whole switchboard in memory: real supervisor, real calls, real WebSocket frames, virtual time."""
 
 import random
+from collections.abc import Mapping
 
 import trio
 
@@ -19,6 +20,7 @@ from daemon.platforms.xai import Xai
 from daemon.sandbox.memory import MemorySandbox
 from daemon.sandbox.script import Script
 from daemon.sandbox.switchboard import SandboxCall, Switchboard
+from daemon.tools.base import Tool
 from tests.configured import API_KEY, CALLED
 
 EPOCH = 1_790_000_000.0
@@ -54,7 +56,14 @@ class Tracked(trio.abc.Stream):
 class World:
     """Everything around the calls of one test."""
 
-    def __init__(self, config: Config, nursery: trio.Nursery, *, ledger: Ledger | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        nursery: trio.Nursery,
+        *,
+        ledger: Ledger | None = None,
+        tools: Mapping[str, Tool] | None = None,
+    ) -> None:
         self.config = config
         self.switchboard = Switchboard(API_KEY)
         self.sandbox = MemorySandbox(self.switchboard, nursery)
@@ -74,6 +83,7 @@ class World:
             collector=self.collector,
             feed=feed,
             wall=wall,
+            tools=tools or {},
             rng=rng,
         )
         self.supervisor = Supervisor(self.setting)
