@@ -45,7 +45,7 @@ class ToolRules(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it may be run again when a crash interrupted it."""
     filler: str = ""
     """What a caller who waits for it is told; empty for nothing."""
-    filler_after: float = 3.0
+    filler_after: float = 2.0
     """Seconds of quiet after which they are told."""
 
 
