@@ -12,12 +12,12 @@ Owner of the root nursery and of the two that serve:
              ├─ ledger news ... calls/recovery.py; calls that come and go between nodes, orders
              └─ webhook server  web/serve.py
 
-Start: ledger, platform, addresses, signals, collector, supervisor, recovery, server, READY. Stop: see `drain.py`.
-Nothing here knows what a call does.
+Start: ledger, platform, tools, addresses, signals, collector, supervisor, recovery, server, READY. Stop: see
+`drain.py`. Nothing here knows what a call does.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import structlog
@@ -42,6 +42,8 @@ from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
 from daemon.platforms.base import Platform
 from daemon.platforms.xai import open_platform
+from daemon.tools import open_tools
+from daemon.tools.base import Tool
 from daemon.web.ingress import create_app
 from daemon.web.limits import ServerLimits
 from daemon.web.listen import addresses, open_listeners
@@ -73,9 +75,10 @@ async def run_daemon(
     async with (
         open_ledger(config, feed.watch) as opened,
         open_platform(config.platform.xai) as platform,
+        open_tools(config.tools) as tools,
         open_event_file(events, feed),
     ):
-        setting = make_setting(config, platform, opened.ledger, feed, wall, random.Random())
+        setting = make_setting(config, platform, opened.ledger, feed, wall, random.Random(), tools)
         supervisor = Supervisor(setting)
         # Before signals are ours, so that a look-up of a name that takes for ever can be interrupted.
         listeners = await open_listeners(config.server.bind)
@@ -138,11 +141,26 @@ async def serve_calls(
 
 
 def make_setting(
-    config: Config, platform: Platform, ledger: Ledger, feed: Feed, wall: WallClock, rng: random.Random
+    config: Config,
+    platform: Platform,
+    ledger: Ledger,
+    feed: Feed,
+    wall: WallClock,
+    rng: random.Random,
+    tools: Mapping[str, Tool] | None = None,
 ) -> Setting:
     """Put together what every call has around it."""
     collector = DebtCollector(platform, ledger, feed, config.platform.xai, rng)
-    return Setting(config=config, platform=platform, ledger=ledger, collector=collector, feed=feed, wall=wall, rng=rng)
+    return Setting(
+        config=config,
+        platform=platform,
+        ledger=ledger,
+        collector=collector,
+        feed=feed,
+        wall=wall,
+        tools=tools or {},
+        rng=rng,
+    )
 
 
 def _toggle_pause(supervisor: Supervisor, stop: Stop, notifier: Notifier) -> None:

@@ -55,7 +55,9 @@ class House:
 
     def __init__(self, engines: Engines, folder: Path) -> None:
         self.engines = engines
-        self.url = engines.durable.url.set(drivername=engines.durable.dialect.name).render_as_string(hide_password=False)
+        self.url = engines.durable.url.set(drivername=engines.durable.dialect.name).render_as_string(
+            hide_password=False
+        )
         self.folder = folder
         self.feed: list[Watcher] = []
 
