@@ -15,6 +15,7 @@ import trio
 from daemon.calls.setting import Setting
 from daemon.core.effects import INTERRUPTED, ToolUse
 from daemon.core.frames import Frame, FunctionCallOutput, ItemCreate
+from daemon.tools.arguments import LONGEST
 from daemon.tools.base import Answer, Tool, failure, timed_out
 
 AT_ONCE = 8
@@ -58,7 +59,7 @@ class Toolbox:
         if self._owner.errands is None or self._owner.ending.is_set():
             return
         tool = self._owner.setting.tools.get(use.name)
-        refused = self._refuse(tool)
+        refused = self._refuse(use, tool)
         if refused is not None:
             self._unrecorded.add(use.id)
         self._running += 1
@@ -101,12 +102,14 @@ class Toolbox:
         await ledger.end_effect(call_id, use.id, answer.output)
         return answer
 
-    def _refuse(self, tool: Tool | None) -> Answer | None:
+    def _refuse(self, use: ToolUse, tool: Tool | None) -> Answer | None:
         most = self._owner.setting.config.limits.max_tool_uses
         if tool is None:
             return failure(f"The tool is not there any more. {_GO_ON}", "not there")
         if len(self._owner.tool_uses) > most:
             return failure(f"No more tools can be used in this call. {_GO_ON}", f"over {most} uses in one call")
+        if len(use.arguments) > LONGEST:
+            return failure("The arguments are too long. Give only what is asked for.", "arguments refused")
         if self._running >= AT_ONCE:
             return failure("Too many tools at once. Wait for the others, then try again.", f"over {AT_ONCE} at once")
         return None

@@ -16,13 +16,13 @@ import daemon
 from daemon import config
 from daemon.errors import StartError
 from daemon.tools.base import Tool
-from daemon.tools.connecting import CheckedTransport, Resolve, resolve_by_system
+from daemon.tools.connecting import CheckedTransport, Resolve, SystemResolver
 from daemon.tools.http import HttpTool
 
 
 @asynccontextmanager
 async def open_tools(
-    tools: Mapping[str, config.Tool], *, verify: ssl.SSLContext | None = None, resolve: Resolve = resolve_by_system
+    tools: Mapping[str, config.Tool], *, verify: ssl.SSLContext | None = None, resolve: Resolve | None = None
 ) -> AsyncIterator[dict[str, Tool]]:
     """Have the tools ready while the block lasts. Errors: `StartError` if there are no certificates to trust."""
     if not tools:
@@ -37,7 +37,10 @@ async def open_tools(
         "Accept-Encoding": "identity",  # what is not compressed can't be a bomb
     }
     async with httpx.AsyncClient(
-        transport=CheckedTransport(inner, resolve), headers=headers, trust_env=False, follow_redirects=False
+        transport=CheckedTransport(inner, resolve or SystemResolver()),
+        headers=headers,
+        trust_env=False,
+        follow_redirects=False,
     ) as client:
         # A cookie would carry one caller's session into another's call.
         client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))

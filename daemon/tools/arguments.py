@@ -16,7 +16,7 @@ from referencing.jsonschema import SchemaRegistry
 from daemon.tools.base import Answer, failure
 
 LONGEST = 64 * 1024
-"""Characters of arguments beyond which nobody looks into them."""
+"""Characters of arguments beyond which nobody should look into them, nor keep them."""
 _MOST_COMPLAINTS = 5
 _LONGEST_COMPLAINT = 200
 _WHY = "arguments refused"
@@ -31,8 +31,6 @@ class Arguments:
 
     def read(self, text: str) -> dict[str, Any] | Answer:
         """Give the arguments, or what to tell the model about them."""
-        if len(text) > LONGEST:
-            return failure("The arguments are too long. Give only what is asked for.", _WHY)
         try:
             arguments = msgspec.json.decode(text or "{}")
             complaints = [*self._validator.iter_errors(arguments)][:_MOST_COMPLAINTS]

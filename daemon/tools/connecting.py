@@ -8,6 +8,7 @@ against the name. Owned by the tools room; imports httpx, core and errors.
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import httpx
 import trio
@@ -18,14 +19,25 @@ from daemon.errors import AddressRefused
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 """Gives the addresses of a host. Errors: `OSError`."""
 
+# Names looked up at the same time.
+_LOOKUPS = 16
+
 ALLOWED = "callwarden_allowed"
 """Extension of a request that holds the places which may be connected to though they are not public."""
 
 
-async def resolve_by_system(host: str, port: int) -> Sequence[Address]:
-    """Ask the system. Cancelling is safe; the question goes on in its thread, and nobody waits for it."""
-    found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [ipaddress.ip_address(place[0]) for *_, place in found]
+class SystemResolver:
+    """Asks the system. Cancelling is safe; the question goes on in its thread, and nobody waits for it."""
+
+    def __init__(self) -> None:
+        # Of their own, so that a name server that does not answer tools takes no thread from those who join calls.
+        self._threads = trio.CapacityLimiter(_LOOKUPS)
+
+    async def __call__(self, host: str, port: int) -> Sequence[Address]:
+        """Resolve a host; see `Resolve`."""
+        ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found = await trio.to_thread.run_sync(ask, abandon_on_cancel=True, limiter=self._threads)
+        return [ipaddress.ip_address(place[0]) for *_, place in found]
 
 
 class CheckedTransport(httpx.AsyncBaseTransport):

@@ -27,7 +27,7 @@ from daemon.tools.request import RequestTemplate
 
 # Seconds for one address before the next one is tried.
 _CONNECT = 5.0
-_FIRST_PAUSE = 0.25
+_FIRST_PAUSE = 0.1
 # Of a refusal, the model is told as much as can help it.
 _LONGEST_REFUSAL = 2048
 _UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)

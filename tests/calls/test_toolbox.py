@@ -18,6 +18,7 @@ from daemon.core.effects import INTERRUPTED, Effect, ToolUse
 from daemon.ledger.memory import MemoryLedger
 from daemon.sandbox.script import Drop, Emit, Leave, Reply, Say, Script, Step, Use, Wait
 from daemon.sandbox.switchboard import SandboxCall
+from daemon.tools.arguments import LONGEST
 from daemon.tools.base import Answer
 from tests.calls.tools import Worker, with_tools
 from tests.calls.world import World
@@ -256,6 +257,13 @@ async def test_so_many_uses_and_no_more(nursery: trio.Nursery, autojump_clock: M
     assert [ended.why for ended in ends(office, call)] == ["", "", "over 2 uses in one call"]
     assert len(await office.ledger.effects(call.id)) == 2
     office.world.stop()
+
+
+async def test_arguments_that_are_too_long_are_not_even_kept(autojump_clock: MockClock, office: Office) -> None:
+    long = Reply(tool="book", arguments=json.dumps("x" * LONGEST))
+    call = await office.call(long, DONE, steps=(Wait(3, over=True), Wait(1)))
+    assert "too long" in outputs(call)[0]
+    assert await office.ledger.effects(call.id) == ()
 
 
 async def test_so_many_at_once_and_no_more(autojump_clock: MockClock, office: Office) -> None:

@@ -114,6 +114,6 @@ async def open_server(respond: Respond, *, tls: SSLContext | None = None) -> Asy
     if tls is not None:
         listeners = [trio.SSLListener(listener, tls, https_compatible=True)]
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(trio.serve_listeners, server.serve, listeners, name="tool server")
+        await nursery.start(trio.serve_listeners, server.serve, listeners, name="tool server")
         yield server
         nursery.cancel_scope.cancel(reason="done with the server")

@@ -14,10 +14,12 @@ from daemon.core.addresses import Address
 from daemon.core.effects import ToolUse
 from daemon.tools import open_tools
 from daemon.tools.base import Answer
-from daemon.tools.connecting import resolve_by_system
+from daemon.tools.connecting import SystemResolver
 from tests.conftest import Logged
 from tests.tools.server import open_server, says
 
+CONTEXT = ssl.create_default_context()
+"""Made once: it reads all the certificates of the system."""
 BLOCKED = "The tool is not set up rightly; nothing was done. Tell the caller that it does not work at the moment."
 
 
@@ -38,7 +40,7 @@ class Names:
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 
 
-async def run(url: str, resolve: Resolve, *allow: str, verify: ssl.SSLContext | None = None) -> Answer:
+async def run(url: str, resolve: Resolve, *allow: str, verify: ssl.SSLContext = CONTEXT) -> Answer:
     tool = HttpTool(description="x", url=url, allow_private=allow)
     async with open_tools({"it": tool}, resolve=resolve, verify=verify) as tools:
         with trio.fail_after(10):
@@ -104,7 +106,8 @@ async def test_a_name_without_an_address() -> None:
 
 
 async def test_the_system_resolves_too() -> None:
-    assert ip_address("127.0.0.1") in await resolve_by_system("127.0.0.1", 80)
+    assert {*await SystemResolver()("127.0.0.1", 80)} == {ip_address("127.0.0.1")}
+    assert all(address.is_loopback for address in await SystemResolver()("localhost", 80))
 
 
 # TLS

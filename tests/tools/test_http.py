@@ -3,6 +3,7 @@
 import gzip
 import json
 import logging
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -20,6 +21,8 @@ from daemon.tools.http import idempotency_key
 from tests.conftest import Logged
 from tests.tools.server import Respond, Server, drip, flood, hang_up, in_turn, open_server, says, silence
 
+CONTEXT = ssl.create_default_context()
+"""Made once: it reads all the certificates of the system."""
 TOKEN = "do-not-show-me"
 ORDER = {"order": "string"}
 UNKNOWN = "It is not known whether it took effect. Do not repeat it by yourself; tell the caller so."
@@ -34,7 +37,7 @@ def tool(server: Server, path: str = "/orders/{order}", written: dict[str, Any] 
 
 @asynccontextmanager
 async def opened(respond: Respond, path: str = "/orders/{order}", **keys: Any) -> AsyncIterator[tuple[Server, Tool]]:
-    async with open_server(respond) as server, open_tools({"it": tool(server, path, **keys)}) as tools:
+    async with open_server(respond) as server, open_tools({"it": tool(server, path, **keys)}, verify=CONTEXT) as tools:
         yield server, tools["it"]
 
 
@@ -201,7 +204,7 @@ async def test_a_server_that_is_not_there() -> None:
     async with open_server(hang_up) as server:
         port = server.port
     gone = HttpTool(url=f"http://127.0.0.1:{port}/", description="x", allow_private=("127.0.0.1",))
-    async with open_tools({"it": gone}) as tools:
+    async with open_tools({"it": gone}, verify=CONTEXT) as tools:
         answer = await run(tools["it"], {})
     expected = f"The tool's server can't be reached; nothing was done. {TELL}"
     assert (json.loads(answer.output), answer.why) == ({"error": expected}, "not reached")
