@@ -7,6 +7,7 @@ Whose fault decides what happens: ours is an alarm, theirs is a log line.
     │   ├── ConfigError           the operator's file or secrets; exit 78
     │   ├── StartError            something the daemon stands on is missing: an address, a library; exit 69
     │   ├── LedgerUnavailable     the ledger can't take a claim now: disk full, locked, database down
+    │   ├── TemplateBroken        words of the configuration that can't be made into a text
     │   └── OutboxFull            the platform stopped reading what we send
     └── TheirFault
         ├── WebhookRefused        a delivery that is not signed, or not sense
@@ -62,6 +63,10 @@ class StartError(OurFault):
 
 class LedgerUnavailable(OurFault):
     """The ledger does not work now, and may later; the message names what is wrong and the fix."""
+
+
+class TemplateBroken(OurFault):
+    """A template of the configuration can't be used, or can't be rendered; the message says in which line and why."""
 
 
 class OutboxFull(OurFault):

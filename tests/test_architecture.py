@@ -21,6 +21,7 @@ FLOORS = [
     "platforms",
     "ledger",
     "config",
+    "texts",
     "observe",
     "core",
 ]
