@@ -238,6 +238,7 @@ RECORDS = {
     "config/agents.py",
     "config/kinds.py",
     "config/ledger.py",
+    "config/lookups.py",
     "config/records.py",
     "config/wording.py",
     "core/agent.py",

@@ -75,6 +75,8 @@ class FunctionTool(_Wire, frozen=True, kw_only=True, tag_field="type", tag="func
 class SessionSettings(_Wire, frozen=True, kw_only=True):
     """What a session is configured with."""
 
+    model: str | None = None
+    """On a phone call the platform may stay with its own; `session.updated` says which one it is."""
     instructions: str | None = None
     voice: str | None = None
     turn_detection: TurnDetection | None = None
