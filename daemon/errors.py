@@ -10,6 +10,7 @@ Whose fault decides what happens: ours is an alarm, theirs is a log line.
     │   ├── TemplateBroken        words of the configuration that can't be made into a text
     │   └── OutboxFull            the platform stopped reading what we send
     └── TheirFault
+        ├── LookupFailed          the operator's server gave no usable answer about a caller
         ├── WebhookRefused        a delivery that is not signed, or not sense
         └── PlatformError
             ├── PlatformUnavailable   no answer, or 5xx, or 429: worth another try
@@ -71,6 +72,10 @@ class TemplateBroken(OurFault):
 
 class OutboxFull(OurFault):
     """More frames wait to be sent on one call than a live connection could ever leave unsent."""
+
+
+class LookupFailed(TheirFault):
+    """There is no usable answer about a caller; the message says why, and nothing of what was asked or answered."""
 
 
 class WebhookRefused(TheirFault):

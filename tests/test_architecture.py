@@ -18,6 +18,7 @@ FLOORS = [
     "operate",
     "web",
     "calls",
+    "lookup",
     "platforms",
     "ledger",
     "config",

@@ -21,7 +21,17 @@ from daemon.core import journal
 from daemon.core.agent import Agent, FixedGreeting
 from daemon.core.commands import Command, HangUp, Remember, SendFrame
 from daemon.core.durations import format_duration
-from daemon.core.frames import Frame, ItemCreate, ResponseCreate, ResponseSettings, SessionUpdate, spoken_exactly
+from daemon.core.events.sorting import OfTheCaller, Uneventful, type_of
+from daemon.core.frames import (
+    Frame,
+    ItemCreate,
+    ResponseCreate,
+    ResponseSettings,
+    SessionSettings,
+    SessionUpdate,
+    data,
+    spoken_exactly,
+)
 from daemon.core.keypad import Entry, KeypadBuffer
 from daemon.core.silence import Silence
 from daemon.core.transcript import Transcript, Turn
@@ -30,45 +40,6 @@ from daemon.core.turns import AgentTurns, Move
 # So much nonsense in a row is no accident; a broken stream must not be listened to for two hours.
 _MALFORMED_LIMIT = 20
 _LONGEST_WORDS = 200
-
-# Known, counted, and no reason to do anything.
-_Uneventful = (
-    ev.SessionCreated
-    | ev.ConversationCreated
-    | ev.ItemAdded
-    | ev.ItemReplayed
-    | ev.ItemDeleted
-    | ev.Pinged
-    | ev.InputCommitted
-    | ev.InputCleared
-    | ev.OutputItemAdded
-    | ev.OutputItemDone
-    | ev.ContentPartAdded
-    | ev.ContentPartDone
-    | ev.AudioDelta
-    | ev.AudioDeltaAlias
-    | ev.AudioDone
-    | ev.PlaybackStarted
-    | ev.PlaybackCleared
-    | ev.FunctionArgumentsDelta
-    | ev.McpToolsListing
-    | ev.McpToolsListed
-    | ev.McpToolsFailed
-    | ev.McpArgumentsDelta
-    | ev.McpArgumentsDone
-    | ev.McpCallStarted
-    | ev.McpCallCompleted
-    | ev.McpCallFailed
-    | ev.UnknownEvent
-)
-_OfTheCaller = (
-    ev.SpeechStarted
-    | ev.SpeechStopped
-    | ev.CheckInTriggered
-    | ev.DigitPressed
-    | ev.TranscriptUpdated
-    | ev.TranscriptCompleted
-)
 
 
 class Conversation:
@@ -105,14 +76,15 @@ class Conversation:
         greeting = self._greet()
         if self.agent.announcement and isinstance(self.agent.greeting, FixedGreeting):
             greeting = self._turns.leave(self.agent.greeting.words, ("announcement",), now, final=True)
-        return [update, *self._carry_out(greeting)]
+        return [update, *self._carry_out([*self._told(), *greeting])]
 
     def resume(self, now: float) -> list[Command]:
         """Configure a new session on the same call: no greeting, but what the model still waits for.
 
         The first command is the configuration. Not to be called after the end.
         """
-        return [self._configure(now), *self._carry_out(self._turns.resume())]
+        kept = self.agent.session.resumption is not None
+        return [self._configure(now), *self._carry_out([*([] if kept else self._told()), *self._turns.resume()])]
 
     def take_over(self, now: float, age: float) -> list[Command]:
         """Go on with a conversation that somebody else began `age` seconds ago: no greeting, and its limits count on.
@@ -121,6 +93,20 @@ class Conversation:
         """
         self._over_by = now + max(self.agent.max_duration - age, 0.0)
         return self.resume(now)
+
+    def instruct(self, instructions: str) -> list[Command]:
+        """Tell the agent something else from now on, in the middle of the talk; nothing if it is what it was told."""
+        session = self.agent.session
+        if self.ended or instructions == session.instructions:
+            return []
+        self.agent = msgspec.structs.replace(
+            self.agent, session=msgspec.structs.replace(session, instructions=instructions)
+        )
+        return self._carry_out([SessionUpdate(session=SessionSettings(instructions=instructions))])
+
+    def _told(self) -> list[Move]:
+        """What the agent is to know of the call; where the platform keeps the conversation, it is told once."""
+        return [data(self.agent.data)] if self.agent.data else []
 
     def _configure(self, now: float) -> SendFrame:
         self._ready_by = now + self._ready_timeout
@@ -131,7 +117,7 @@ class Conversation:
 
     def receive(self, event: ev.Event, now: float) -> list[Command]:
         """Take one event. Plain and atomic; gives what is to be done about it."""
-        self.seen[_type_of(event)] += 1
+        self.seen[type_of(event)] += 1
         if self.ended:
             return []
         self._malformed = self._malformed + 1 if isinstance(event, ev.MalformedEvent) else 0
@@ -191,9 +177,9 @@ class Conversation:
     # What the platform says
 
     def _react(self, event: ev.Event, now: float) -> list[Move]:
-        if isinstance(event, _Uneventful):
+        if isinstance(event, Uneventful):
             return []
-        if isinstance(event, _OfTheCaller):
+        if isinstance(event, OfTheCaller):
             return self._hear(event, now)
         match event:
             case ev.SessionUpdated(session=session):
@@ -227,7 +213,7 @@ class Conversation:
             case _:
                 assert_never(event)
 
-    def _hear(self, event: _OfTheCaller, now: float) -> list[Move]:
+    def _hear(self, event: OfTheCaller, now: float) -> list[Move]:
         match event:
             case ev.SpeechStarted():
                 self._silence.caller_active(now, speaking=True)
@@ -284,14 +270,3 @@ def _said(turn: Turn | None) -> list[Move]:
     if turn is None:
         return []
     return [journal.Said(item_id=turn.item_id, speaker=turn.speaker, text=turn.text, final=turn.final)]
-
-
-def _type_of(event: ev.Event) -> str:
-    """The event's type on the wire."""
-    match event:
-        case ev.UnknownEvent():
-            return "unknown"
-        case ev.MalformedEvent():
-            return "malformed"
-        case _:
-            return str(event.__struct_config__.tag)
