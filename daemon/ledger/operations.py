@@ -39,6 +39,14 @@ class Joined(_Operation, frozen=True, kw_only=True):
     epoch: str
 
 
+class Assigned(_Operation, frozen=True, kw_only=True):
+    """Another agent has the call."""
+
+    call_id: str
+    epoch: str
+    agent: str
+
+
 class Owed(_Operation, frozen=True, kw_only=True):
     """A call is to be hung up."""
 
@@ -78,7 +86,7 @@ class Told(_Operation, frozen=True, kw_only=True):
     use_id: str
 
 
-Operation = Claimed | Disclaimed | Joined | Owed | Settled | Begun | Ended | Told
+Operation = Claimed | Disclaimed | Joined | Assigned | Owed | Settled | Begun | Ended | Told
 
 
 def carry_out(connection: Connection, operation: Operation, endpoints: tuple[Endpoint, ...]) -> bool:
@@ -94,6 +102,8 @@ def carry_out(connection: Connection, operation: Operation, endpoints: tuple[End
             return True
         case Joined(call_id=call_id, epoch=epoch):
             return claims.joined(connection, call_id, epoch)
+        case Assigned(call_id=call_id, epoch=epoch, agent=agent):
+            return claims.assign(connection, call_id, epoch, agent)
         case Owed(call_id=call_id, epoch=epoch, reasons=reasons):
             return claims.owe(connection, call_id, epoch, reasons)
         case Settled():
