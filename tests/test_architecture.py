@@ -32,7 +32,7 @@ GROUND = {"errors", ""}
 NURSERY_OWNERS = {
     "app.py": "the daemon's services",
     "drain.py": "the wait of a drain",
-    "calls/attending.py": "one call's transfers",
+    "calls/attending.py": "one call's lookup and transfers",
     "calls/collector.py": "the debts",
     "calls/recovery.py": "orders from other nodes",
     "calls/talking.py": "one socket's writer and timer",

@@ -5,22 +5,17 @@ is inherited, because only there it is known what it may speak of. Owned by `loa
 agreement and report. Must never repeat a text in a message.
 """
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 from daemon.config.agreement import tables
 from daemon.config.report import KeyPath, Report
 from daemon.errors import TemplateBroken
-from daemon.texts.facts import Facts, Known, Scalar, members, names, spelled
+from daemon.texts.facts import Known, Scalar, members, names, samples, spelled
 from daemon.texts.moment import find_zone
 from daemon.texts.template import Template
 
 TEMPLATES: Final = ("instructions", "greeting", "greeting_prompt", "redial_greeting")
 """Keys of an agent that hold a template."""
-
-_CALLER: Final = "+14155550100"
-_TIMES: Final = (1_767_225_600.0, 1_790_000_000.0)
-"""Midnight and an afternoon; a Thursday and a Monday."""
 
 
 def check_texts(document: dict[str, Any], report: Report, incomplete: frozenset[str]) -> None:
@@ -35,7 +30,7 @@ def check_texts(document: dict[str, Any], report: Report, incomplete: frozenset[
                 continue
             try:
                 template = Template(text, members(known))
-                for facts in _samples(name, agent, fields):
+                for facts in samples(name, _zone(agent.get("timezone")), fields):
                     template.render(names(facts, known))
             except TemplateBroken as error:
                 from_file = key == "instructions" and agent.get("instructions_file")
@@ -58,13 +53,6 @@ def _known(agent: dict[str, Any]) -> tuple[Known, dict[str, Scalar]]:
 
 def _scalar(default: object) -> Scalar:
     return default if isinstance(default, str | int | float) else ""
-
-
-def _samples(name: str, agent: dict[str, Any], fields: dict[str, Scalar]) -> Iterator[Facts]:
-    zone = _zone(agent.get("timezone"))
-    for caller in (None, _CALLER):
-        for at in _TIMES:
-            yield Facts(agent=name, caller=caller, called=_CALLER, at=at, zone=zone, fields=fields)
 
 
 def _zone(name: object) -> str:

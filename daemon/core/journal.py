@@ -52,6 +52,30 @@ class Joined(_Entry, frozen=True, kw_only=True):
     """Since the webhook."""
 
 
+class CallerLookedUp(_Entry, frozen=True, kw_only=True):
+    """A server of the operator's was asked about the caller, or would have been."""
+
+    result: str
+    """`found`, `unknown` (to it), `late`, `failed`, or `withheld` (the caller's number)."""
+    seconds: float
+    """How long it took."""
+    why: str
+    """What was wrong, if anything."""
+
+
+class AgentChosen(_Entry, frozen=True, kw_only=True):
+    """Another agent takes the call than its number's, because the lookup says so."""
+
+    agent: str
+
+
+class Continued(_Entry, frozen=True, kw_only=True):
+    """The caller called a moment ago, and goes on with that conversation."""
+
+    earlier: str
+    """The id of the earlier call."""
+
+
 class LineLost(_Entry, frozen=True, kw_only=True):
     """The socket broke without an end of the call; the caller may still be there."""
 
@@ -174,6 +198,9 @@ Entry = (
     | TakenOver
     | Diverted
     | Joined
+    | CallerLookedUp
+    | AgentChosen
+    | Continued
     | LineLost
     | Rejoined
     | CheckedIn

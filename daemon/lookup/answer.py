@@ -16,7 +16,9 @@ from daemon.config.lookups import Lookup
 from daemon.errors import LookupFailed
 from daemon.texts.facts import Scalar
 
-_ABSENT: Final = object()
+NO_ANSWER: Final = object()
+"""Stands for the document when there is none, and for what is not in it."""
+
 _LARGEST: Final = 10**30
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")
 # Control characters are spaces; formatting ones (direction, zero width), private and unassigned ones are nothing.
@@ -32,7 +34,7 @@ def read(body: bytes) -> object:
         raise LookupFailed("the answer is not JSON") from error
 
 
-def values(lookup: Lookup, document: object = _ABSENT) -> dict[str, Scalar]:
+def values(lookup: Lookup, document: object = NO_ANSWER) -> dict[str, Scalar]:
     """What the fields are, for this answer; without one, their defaults."""
     return {
         name: _value(_at(document, pointer), lookup.defaults.get(name, "")) for name, pointer in lookup.fields.items()
@@ -50,11 +52,11 @@ def _at(document: object, pointer: str) -> object:
     for token in pointer.split("/")[1:]:
         key = token.replace("~1", "/").replace("~0", "~")
         if isinstance(document, dict):
-            document = document.get(key, _ABSENT)
+            document = document.get(key, NO_ANSWER)
         elif isinstance(document, list) and _INDEX.fullmatch(key):
-            document = document[int(key)] if int(key) < len(document) else _ABSENT
+            document = document[int(key)] if int(key) < len(document) else NO_ANSWER
         else:
-            return _ABSENT
+            return NO_ANSWER
     return document
 
 

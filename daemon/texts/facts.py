@@ -19,6 +19,11 @@ UNKNOWN: Final = "unknown"
 """What stands for a number that is withheld, or is none."""
 
 
+_SOMEBODY: Final = "+14155550100"
+# Midnight and an afternoon, a Thursday and a Monday.
+_TIMES: Final = (1_767_225_600.0, 1_790_000_000.0)
+
+
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """Which facts an agent's templates may name."""
 
@@ -43,6 +48,15 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What the lookup gave, or its defaults."""
     numbers: Mapping[str, str] = {}
     """The phone numbers in SIP headers, by the header's name as templates spell it."""
+
+
+def samples(agent: str, zone: str, fields: Mapping[str, Scalar]) -> tuple[Facts, ...]:
+    """Calls with which every template is tried out before anybody calls; of the first one the least is known."""
+    return tuple(
+        Facts(agent=agent, caller=caller, called=_SOMEBODY, at=at, zone=zone, fields=fields)
+        for caller in (None, _SOMEBODY)
+        for at in _TIMES
+    )
 
 
 def names(facts: Facts, known: Known) -> dict[str, object]:

@@ -12,7 +12,9 @@ from daemon.config import Config
 from daemon.core.incoming import IncomingCall
 from daemon.core.journal import Ended, Entry, Record
 from daemon.core.receipts import Receipt
+from daemon.core.sip import kept
 from daemon.ledger.memory import MemoryLedger
+from daemon.lookup.fetching import Fetch
 from daemon.observe.feed import Feed
 from daemon.platforms.xai import Xai
 from daemon.sandbox.memory import MemorySandbox
@@ -53,7 +55,14 @@ class Tracked(trio.abc.Stream):
 class World:
     """Everything around the calls of one test."""
 
-    def __init__(self, config: Config, nursery: trio.Nursery, *, ledger: MemoryLedger | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        nursery: trio.Nursery,
+        *,
+        ledger: MemoryLedger | None = None,
+        fetch: Fetch | None = None,
+    ) -> None:
         self.config = config
         self.switchboard = Switchboard(API_KEY)
         self.sandbox = MemorySandbox(self.switchboard, nursery)
@@ -74,6 +83,7 @@ class World:
             feed=feed,
             wall=wall,
             rng=rng,
+            fetch=fetch,
         )
         self.supervisor = Supervisor(self.setting)
         self._nursery = nursery
@@ -103,6 +113,7 @@ class World:
             called=call.called,
             caller=call.caller,
             created_at=wall() - age,
+            headers=kept(call.headers, {name.lower() for a in self.config.agents.values() for name in a.sip_headers}),
             received_at=trio.current_time(),
         )
 
