@@ -43,6 +43,6 @@ async def serving(behave: Behaviour) -> AsyncIterator[tuple[str, list[bytes]]]:
     async with trio.open_nursery() as nursery:
         (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
         port = listener.socket.getsockname()[1]
-        nursery.start_soon(trio.serve_listeners, handle, [listener])
+        await nursery.start(trio.serve_listeners, handle, [listener])
         yield f"http://127.0.0.1:{port}", requests
         nursery.cancel_scope.cancel()
