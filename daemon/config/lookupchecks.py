@@ -8,8 +8,9 @@ repeat a header's value or a URL in a message.
 import math
 import re
 from typing import Final
+from urllib.parse import urlsplit
 
-from daemon.config.checks import url
+from daemon.config.checks import is_host, url
 from daemon.config.secrets import Secret
 from daemon.texts.moment import find_zone
 
@@ -46,6 +47,9 @@ def lookup_url(text: str) -> str:
     if not re.fullmatch(r"[!-~]*", query) or "#" in query:
         raise ValueError("a query is visible ASCII, without a fragment after it")
     url("https", "http")(base + path)
+    host = urlsplit(base).hostname or ""
+    if not is_host(f"[{host}]" if ":" in host else host):
+        raise ValueError("expected a host name or an IP address after ://")
     return text
 
 

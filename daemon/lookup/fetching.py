@@ -53,6 +53,8 @@ class HttpFetch:
                 return await _read(response)
         except httpx.HTTPError as error:
             raise LookupFailed(_describe(error)) from error
+        except httpx.InvalidURL as error:
+            raise LookupFailed("the URL can't be used") from error
 
 
 async def _read(response: httpx.Response) -> bytes:

@@ -1,11 +1,15 @@
 """The one request to a server that may be anything: over real sockets, since httpx is part of what is tested."""
 
 import gzip
+import ssl
+from contextlib import suppress
 
+import httpx
 import pytest
 import trio
+import trustme
 
-from daemon.errors import LookupFailed
+from daemon.errors import LookupFailed, StartError
 from daemon.lookup.fetching import LONGEST, open_fetch
 from tests.lookup.servers import Behaviour, answers, says, serving
 
@@ -89,10 +93,45 @@ async def test_what_is_no_http(answer: bytes, why: str) -> None:
     assert why in await why_not(says(answer))
 
 
+@pytest.mark.parametrize("url", ["https://xn--/", "https://" + "x" * 70_000, "https://h:99999/", "https://a\x00/"])
+async def test_what_is_no_url(url: str) -> None:
+    async with open_fetch() as fetch:
+        with pytest.raises(LookupFailed, match="the URL can't be used"):
+            await fetch(url, {})
+
+
 async def test_nobody_listens() -> None:
     async with open_fetch() as fetch:
         with pytest.raises(LookupFailed, match="all attempts to connect"):
             await fetch("http://127.0.0.1:1/", {})
+
+
+async def test_without_certificates_to_trust_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(**_: object) -> ssl.SSLContext:
+        raise ssl.SSLError("no start line")
+
+    monkeypatch.setattr(ssl, "create_default_context", unreadable)
+    with pytest.raises(StartError, match="cannot read certificates from the system"):
+        async with open_fetch():
+            pass
+
+
+async def test_a_certificate_of_nobodys_is_refused() -> None:
+    authority, stranger = trustme.CA(), trustme.CA()
+    serves, trusts = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    stranger.issue_cert("127.0.0.1").configure_cert(serves)
+    authority.configure_trust(trusts)
+
+    async def handle(stream: trio.SocketStream) -> None:
+        with suppress(trio.BrokenResourceError, ssl.SSLError):
+            await trio.SSLStream(stream, serves, server_side=True).do_handshake()
+
+    async with trio.open_nursery() as nursery, open_fetch(httpx.AsyncHTTPTransport(verify=trusts)) as fetch:
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        await nursery.start(trio.serve_listeners, handle, listeners)
+        with pytest.raises(LookupFailed, match="CERTIFICATE_VERIFY_FAILED"):
+            await fetch(f"https://127.0.0.1:{listeners[0].socket.getsockname()[1]}/", {})
+        nursery.cancel_scope.cancel()
 
 
 async def test_one_callers_cookie_is_not_sent_for_another() -> None:
