@@ -53,7 +53,7 @@ class HttpFetch:
                 return await _read(response)
         except httpx.HTTPError as error:
             raise LookupFailed(_describe(error)) from error
-        except httpx.InvalidURL as error:
+        except (httpx.InvalidURL, UnicodeError) as error:
             raise LookupFailed("the URL can't be used") from error
 
 

@@ -93,7 +93,7 @@ async def test_what_is_no_http(answer: bytes, why: str) -> None:
     assert why in await why_not(says(answer))
 
 
-@pytest.mark.parametrize("url", ["https://xn--/", "https://" + "x" * 70_000, "https://h:99999/", "https://a\x00/"])
+@pytest.mark.parametrize("url", ["https://xn--/", "https://xn--a/", "https://" + "x" * 70_000, "https://a\x00/"])
 async def test_what_is_no_url(url: str) -> None:
     async with open_fetch() as fetch:
         with pytest.raises(LookupFailed, match="the URL can't be used"):
