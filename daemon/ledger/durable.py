@@ -7,18 +7,20 @@ observe; what runs beside it is in `keeping.py`.
 
 import uuid
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 
+import msgspec
 import structlog
 import trio
 from sqlalchemy import Connection
 
 from daemon.core.effects import Effect, ToolUse
-from daemon.core.incoming import IncomingCall
+from daemon.core.incoming import IncomingCall, PastCall
 from daemon.core.receipts import Debt, Receipt
 from daemon.errors import LedgerUnavailable
-from daemon.ledger import effects, operations
+from daemon.ledger import effects, operations, redial
 from daemon.ledger.claims import Claim
 from daemon.ledger.database import Database
 from daemon.ledger.failures import Unwritable
@@ -129,6 +131,22 @@ class DurableLedger:
         if held := self.held.get(call_id):
             held.joined = True
         await self._keep(operations.Joined(call_id=call_id, epoch=self._owner(call_id), at=self._wall()))
+
+    async def assign(self, call_id: str, agent: str) -> None:
+        """Note that another agent has the call."""
+        if held := self.held.get(call_id):
+            held.claim = msgspec.structs.replace(held.claim, agent=agent)
+        assigned = operations.Assigned(call_id=call_id, epoch=self._owner(call_id), agent=agent, at=self._wall())
+        await self._keep(assigned)
+
+    async def last_call(self, caller: str, called: str, *, within: float) -> PastCall | None:
+        """The latest call between two numbers, if the database says so at once."""
+        if not self._health.up:
+            return None
+        asked = partial(redial.last_call, caller=caller, called=called, within=within)
+        with suppress(LedgerUnavailable):  # it may only be slow, which others find out
+            return await self._database.read(asked, limit=redial.PATIENCE)
+        return None
 
     async def owe(self, debt: Debt) -> None:
         """Note that the call's hang-up is owed."""
