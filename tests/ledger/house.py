@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import trio
-from sqlalchemy import Connection, Select, Table, select, text
+from sqlalchemy import Connection, Select, Table, TextClause, select, text
 
 from daemon.config import Config
 from daemon.config.ledger import Delivery, Ledger
@@ -94,7 +94,7 @@ class House:
                 connection.execute(text("LOCK TABLE epochs, calls, effects IN EXCLUSIVE MODE"))
             yield
 
-    def rows(self, wanted: Table | Select[Any]) -> list[dict[str, Any]]:
+    def rows(self, wanted: Table | Select[Any] | TextClause) -> list[dict[str, Any]]:
         """What is in the database."""
         statement = select(wanted) if isinstance(wanted, Table) else wanted
         return self.run(lambda connection: [dict(row) for row in connection.execute(statement).mappings()])
