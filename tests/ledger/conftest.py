@@ -10,6 +10,7 @@ from daemon.ledger.engine import Engines, make_engines
 from daemon.ledger.migrate import prepare
 from daemon.ledger.schema import metadata
 from tests.ledger.house import House
+from tests.ledger.outage import outages
 from tests.postgres import Postgres, open_postgres
 
 _TEMPLATE = "with_tables"
