@@ -1,13 +1,11 @@
 """The durable ledger: SQLite or PostgreSQL, and a spool for what they can't take now.
 
-Keeps the promises of `base.Ledger`. What was promised is first written to the database; while that is down, a claim
-goes by `[ledger] on_failure`, and everything after a claim goes to the spool. Imports this room, core, errors and
-observe; what runs beside it is in `keeping.py`.
+Keeps the promises of `base.Ledger`: writes to the database; while that is down, a claim goes by `[ledger] on_failure`,
+and everything after it to the spool. Imports this room, core, errors, observe; `keeping.py` has what runs beside it.
 """
 
 import uuid
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from functools import partial
 from itertools import islice
 
@@ -136,17 +134,12 @@ class DurableLedger:
         """Note that another agent has the call."""
         if held := self.held.get(call_id):
             held.claim = msgspec.structs.replace(held.claim, agent=agent)
-        assigned = operations.Assigned(call_id=call_id, epoch=self._owner(call_id), agent=agent, at=self._wall())
-        await self._keep(assigned)
+        owner = self._owner(call_id)
+        await self._keep(operations.Assigned(call_id=call_id, epoch=owner, agent=agent, at=self._wall()))
 
     async def last_call(self, caller: str, called: str, *, within: float) -> PastCall | None:
         """The latest call between two numbers, if the database says so at once."""
-        if not self._health.up:
-            return None
-        asked = partial(redial.last_call, caller=caller, called=called, within=within)
-        with suppress(LedgerUnavailable):  # it may only be slow, which others find out
-            return await self._database.read(asked, limit=redial.PATIENCE)
-        return None
+        return await redial.ask(self._database, caller, called, within) if self._health.up else None
 
     async def owe(self, debt: Debt) -> None:
         """Note that the call's hang-up is owed."""

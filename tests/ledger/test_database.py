@@ -95,7 +95,9 @@ async def test_a_failure_is_known_to_everybody(engines: Engines) -> None:
     assert "tables are missing" in health.why
 
 
-async def test_connections_that_died_in_the_pool_cost_nobody_anything(postgres: Postgres, database: Callable[..., str]) -> None:
+async def test_connections_that_died_in_the_pool_cost_nobody_anything(
+    postgres: Postgres, database: Callable[..., str]
+) -> None:
     engines = make_engines(database())
     mine = Database(engines)
     async with trio.open_nursery() as nursery:

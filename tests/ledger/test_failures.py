@@ -96,7 +96,9 @@ def test_a_disk_that_can_not_be_written(tmp_path: Path) -> None:
         prepare(engines)
         engines.dispose()
         with disk.read_only():
-            assert "it can't be opened: make its folder exist, and it and its file system writable" in str(said(engines))
+            assert "it can't be opened: make its folder exist, and it and its file system writable" in str(
+                said(engines)
+            )
 
 
 def test_a_file_that_may_not_be_written(tmp_path: Path) -> None:

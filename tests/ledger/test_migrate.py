@@ -128,7 +128,9 @@ def test_a_migration_that_fails_leaves_nothing_half_done(empty: str) -> None:
 def test_a_database_that_can_not_hold_every_character(postgres: Postgres) -> None:
     postgres.execute("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
     with opened(postgres.url_of("latin")) as engines:
-        with pytest.raises(StartError, match="can't hold every character, as it is LATIN1; make a database with ENCODING"):
+        with pytest.raises(
+            StartError, match="can't hold every character, as it is LATIN1; make a database with ENCODING"
+        ):
             prepare(engines)
         assert tables(engines) == set()
 
