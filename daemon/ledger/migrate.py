@@ -57,11 +57,16 @@ def _current(connection: Connection, where: str) -> str | None:
         connection.execute(text("SET LOCAL lock_timeout = '60s'; SET LOCAL statement_timeout = '600s'"))
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
     current = MigrationContext.configure(connection).get_current_revision()
+    refuse_newer(current, where)
+    return current
+
+
+def refuse_newer(current: str | None, where: str) -> None:
+    """Raise `ConfigError` if this revision is none that we know."""
     known = {script.revision for script in ScriptDirectory(str(_FOLDER)).walk_revisions()}
     if current is not None and current not in known:
         fix = "install that version again, or restore a backup from before it"
         raise ConfigError(Problem("[ledger] url", f"{where} was made by a newer version of Callwarden; {fix}"))
-    return current
 
 
 def _upgrade(connection: Connection) -> None:
