@@ -73,7 +73,7 @@ def _sqlite(url: URL, synchronous: str) -> Engine:
     def configure(connection: sqlite3.Connection, _record: object) -> None:
         # Transactions are begun below; the driver's own way begins them too late to be told that we shall write.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "trusted_schema=OFF"):
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}"):
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")

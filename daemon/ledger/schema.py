@@ -13,11 +13,9 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    ScalarSelect,
     Table,
     Text,
     UniqueConstraint,
-    select,
     text,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -45,11 +43,6 @@ def _sqlite_now(_element: DbNow, _compiler: SQLCompiler, **_: object) -> str:
 @compiles(DbNow, "postgresql")
 def _postgresql_now(_element: DbNow, _compiler: SQLCompiler, **_: object) -> str:
     return "extract(epoch from clock_timestamp())::float8"
-
-
-def db_now() -> ScalarSelect[float]:
-    """The database's time, read once for a whole statement: only what doesn't move can be looked up in an index."""
-    return select(DbNow()).scalar_subquery()
 
 
 epochs = Table(
