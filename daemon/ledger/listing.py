@@ -3,13 +3,13 @@
 Imports SQLAlchemy, msgspec and this room.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
-from daemon.ledger.records import Call, Delivery, claimed_within, read_calls, select_calls
-from daemon.ledger.schema import DbNow, calls, db_now, deliveries, epochs
+from daemon.ledger.records import Call, Delivery, as_kind, claimed_within, read_calls, select_calls
+from daemon.ledger.schema import DbNow, calls, deliveries, epochs
 from daemon.ledger.search import calls_in_which
 
 
@@ -35,12 +35,21 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     node: str
     version: str
     started_at: float
-    state: Literal["alive", "late", "relieved", "ended"]
-    """Late: its lease has run out, and nobody has noticed yet."""
-    lease: float
+    ended_at: float | None
+    relieved_at: float | None
+    lease_left: float
     """Seconds until its lease runs out; negative if that is past."""
     calls: int
     """Calls of its that have no receipt."""
+
+    @property
+    def state(self) -> str:
+        """How it is, in a word; `late` if its lease has run out and nobody has taken its calls yet."""
+        if self.ended_at is not None:
+            return "ended"
+        if self.relieved_at is not None:
+            return "relieved"
+        return "alive" if self.lease_left >= 0 else "late"
 
 
 DeliveryState = Literal["owed", "given up", "all"]
@@ -80,7 +89,7 @@ def find_calls(connection: Connection, beginning: str, *, live: bool = False, mo
 
 def ended_before(connection: Connection, seconds: float) -> int:
     """How many calls ended more than so many seconds ago."""
-    old = select(func.count()).select_from(calls).where(calls.c.ended_at < db_now() - seconds)
+    old = select(func.count()).select_from(calls).where(calls.c.ended_at < DbNow() - seconds)
     return int(connection.execute(old).scalar_one())
 
 
@@ -94,7 +103,7 @@ def list_deliveries(connection: Connection, state: DeliveryState = "owed", limit
             wanted = wanted.where(deliveries.c.due_at.is_(None), deliveries.c.delivered_at.is_(None))
         case "all":
             pass
-    return [msgspec.convert(dict(row), Delivery) for row in connection.execute(wanted.limit(limit)).mappings()]
+    return [as_kind(row, Delivery) for row in connection.execute(wanted.limit(limit)).mappings()]
 
 
 def list_nodes(connection: Connection, *, gone: bool = False, limit: int = 200) -> list[Node]:
@@ -102,18 +111,10 @@ def list_nodes(connection: Connection, *, gone: bool = False, limit: int = 200) 
     debts = select(calls.c.epoch, func.count().label("calls")).where(calls.c.outcome.is_(None))
     owing = debts.group_by(calls.c.epoch).subquery()
     held = func.coalesce(owing.c.calls, 0)
-    rows = select(epochs, (epochs.c.lease_until - DbNow()).label("lease"), held.label("calls"))
+    rows = select(epochs, (epochs.c.lease_until - DbNow()).label("lease_left"), held.label("calls"))
     rows = rows.select_from(epochs.outerjoin(owing, owing.c.epoch == epochs.c.epoch))
     if not gone:
         living = and_(epochs.c.relieved_at.is_(None), epochs.c.ended_at.is_(None))
         rows = rows.where(or_(living, held > 0))
     newest = rows.order_by(epochs.c.started_at.desc(), epochs.c.epoch).limit(limit)
-    return [msgspec.convert({**row, "state": _state(dict(row))}, Node) for row in connection.execute(newest).mappings()]
-
-
-def _state(row: dict[str, Any]) -> str:
-    if row["ended_at"] is not None:
-        return "ended"
-    if row["relieved_at"] is not None:
-        return "relieved"
-    return "alive" if row["lease"] >= 0 else "late"
+    return [as_kind(row, Node) for row in connection.execute(newest).mappings()]

@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, Table, select, tuple_
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, select, tuple_
 
-from daemon.ledger.schema import DbNow, calls, db_now, deliveries, effects, entries, epochs, turns
+from daemon.ledger.schema import DbNow, calls, deliveries, effects, entries, epochs, turns
+
+# Columns that hold JSON which is ours.
+_JSON = {"reasons", "owed_for", "events", "entry"}
 
 RowT = TypeVar("RowT", bound=msgspec.Struct)
 
@@ -136,20 +139,23 @@ def select_calls() -> Select[Any]:
 
 def claimed_within(seconds: float) -> ColumnElement[bool]:
     """Whether a call was claimed at most so many seconds ago."""
-    return calls.c.claimed_at >= db_now() - seconds
+    return calls.c.claimed_at >= DbNow() - seconds
 
 
 def read_calls(connection: Connection, wanted: Select[Any]) -> list[Call]:
     """The calls that a selection, made from `select_calls`, gives."""
-    return [_call(dict(row)) for row in connection.execute(wanted).mappings()]
+    return [as_kind(row, Call) for row in connection.execute(wanted).mappings()]
 
 
-def _call(row: dict[str, Any]) -> Call:
-    for name in ("reasons", "owed_for", "events"):
-        text = row.pop(name)
+def as_kind(row: RowMapping, kind: type[RowT]) -> RowT:
+    """A row as a record; what is JSON in it, as values."""
+    # Names as they are: those that SQLAlchemy gives know how they are quoted.
+    values = {str(name): value for name, value in row.items()}
+    for name in _JSON & values.keys():
+        text = values.pop(name)
         if text is not None:
-            row[name] = msgspec.json.decode(text)
-    return msgspec.convert(row, Call)
+            values[name] = msgspec.json.decode(text)
+    return msgspec.convert(values, kind)
 
 
 def _complete(connection: Connection, found: Sequence[Call]) -> list[Record]:
@@ -175,8 +181,5 @@ def _by_call(
 ) -> dict[str, list[RowT]]:
     rows: dict[str, list[RowT]] = defaultdict(list)
     for row in connection.execute(select(table).where(table.c.call_id.in_(ids)).order_by(*order)).mappings():
-        values = dict(row)
-        if table is entries:
-            values["entry"] = msgspec.json.decode(row["entry"])
-        rows[row["call_id"]].append(msgspec.convert(values, kind))
+        rows[row["call_id"]].append(as_kind(row, kind))
     return rows

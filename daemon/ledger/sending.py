@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, update
 
-from daemon.ledger.schema import DbNow, db_now, deliveries
+from daemon.ledger.schema import DbNow, deliveries
 
 SEND_LEASE = 60.0
 """Seconds for which a delivery that was taken is nobody else's: one attempt, and writing down what became of it."""
@@ -100,7 +100,7 @@ def retry(connection: Connection, ids: Sequence[str] | None = None) -> list[str]
 
     Gives which. One that is due within a moment is left alone: it may be on its way.
     """
-    waits = or_(deliveries.c.due_at.is_(None), deliveries.c.due_at > db_now() + SEND_LEASE)
+    waits = or_(deliveries.c.due_at.is_(None), deliveries.c.due_at > DbNow() + SEND_LEASE)
     anew = update(deliveries).where(deliveries.c.delivered_at.is_(None), waits)
     if ids is not None:
         anew = anew.where(deliveries.c.id.in_(ids))
@@ -109,4 +109,4 @@ def retry(connection: Connection, ids: Sequence[str] | None = None) -> list[str]
 
 
 def _due(whose: ColumnElement[bool]) -> ColumnElement[bool]:
-    return and_(deliveries.c.due_at <= db_now(), whose)
+    return and_(deliveries.c.due_at <= DbNow(), whose)

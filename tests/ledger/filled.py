@@ -1,6 +1,7 @@
 """A ledger with something in it, written by the ledger's own statements."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -63,7 +64,8 @@ class Ledger:
         """Things happen in a call, a second apart."""
         for second, entry in enumerate(what):
             text = msgspec.json.encode(entry).decode()
-            self.run(lambda c, s=second, t=text: c.execute(insert(entries).values(call_id=call_id, at=at + s, entry=t)))
+            statement = insert(entries).values(call_id=call_id, at=at + second, entry=text)
+            self.run(partial(Connection.execute, statement=statement))
 
     def said(self, call_id: str, speaker: str, words: str, *, final: bool = True, at: float = SAID_AT) -> int:
         """Somebody says something; gives the turn's id."""
@@ -84,7 +86,7 @@ class Ledger:
 
     def pass_time(self, seconds: float) -> None:
         """As if so many seconds had passed for everything that was written down."""
-        for column in (deliveries.c.made_at, deliveries.c.due_at):
-            self.run(lambda c, k=column: c.execute(update(deliveries).values({k.name: k - seconds})))
-        for column in (calls.c.claimed_at, calls.c.ended_at):
-            self.run(lambda c, k=column: c.execute(update(calls).values({k.name: k - seconds})))
+        times = {deliveries: ("made_at", "due_at"), calls: ("claimed_at", "ended_at")}
+        for table, names in times.items():
+            earlier = update(table).values({name: table.c[name] - seconds for name in names})
+            self.run(partial(Connection.execute, statement=earlier))

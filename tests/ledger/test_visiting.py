@@ -1,0 +1,94 @@
+"""Looking into the ledger from outside: what is there is read, and nothing is made."""
+
+import os
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, insert, select, text
+
+from daemon.config import Ledger as Table
+from daemon.errors import CallwardenError, ConfigError, LedgerUnavailable, StartError
+from daemon.ledger.engine import Engines
+from daemon.ledger.schema import entries
+from daemon.ledger.visiting import visiting
+from tests.databases import open_engines
+
+ROW = {"call_id": "call-1", "at": 1.0, "entry": "{}"}
+
+
+def refused(url: str, kind: type[CallwardenError]) -> str:
+    with pytest.raises(kind) as caught, visiting(Table(url=url)):
+        pass
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_reading_and_writing(engines: Engines, ledger_url: str) -> None:
+    count = select(func.count()).select_from(entries)
+    with visiting(Table(url=ledger_url)) as visit:
+        visit.write(lambda c: c.execute(insert(entries).values(ROW)))
+        assert visit.read(lambda c: c.execute(count).scalar_one()) == 1
+
+
+def test_what_fails_is_rolled_back(engines: Engines, ledger_url: str) -> None:
+    count = select(func.count()).select_from(entries)
+    with visiting(Table(url=ledger_url)) as visit:
+        with pytest.raises(LedgerUnavailable):
+            visit.write(lambda c: (c.execute(insert(entries).values(ROW)), c.execute(text("SELECT nonsense"))))
+        assert visit.read(lambda c: c.execute(count).scalar_one()) == 0
+
+
+def test_no_file_is_made(tmp_path: Path) -> None:
+    assert "there is no ledger yet" in refused(f"sqlite:///{tmp_path}/ledger.db", LedgerUnavailable)
+    assert "there is no ledger yet" in refused(f"sqlite:///{tmp_path}/nowhere/ledger.db", LedgerUnavailable)
+    (tmp_path / "empty.db").touch()
+    assert "there is no ledger yet" in refused(f"sqlite:///{tmp_path}/empty.db", LedgerUnavailable)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.db"]
+
+
+def test_a_file_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_text("certainly no database, but long enough to be read as one " * 100)
+    assert "corrupt" in refused(f"sqlite:///{tmp_path}/ledger.db", LedgerUnavailable)
+    (tmp_path / "file").write_text("x")
+    assert refused(f"sqlite:///{tmp_path}/file/ledger.db", LedgerUnavailable)
+
+
+def test_no_tables(ledger_url: str, tmp_path: Path) -> None:
+    if ledger_url.startswith("sqlite"):
+        return  # made in one transaction with the file
+    assert "callwarden ledger migrate" in refused(ledger_url, LedgerUnavailable)
+
+
+def test_other_versions(engines: Engines, ledger_url: str) -> None:
+    with engines.durable.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert "newer version" in refused(ledger_url, ConfigError)
+    with visiting(Table(url=ledger_url), any_version=True) as visit:
+        assert visit.read(lambda c: c.execute(select(1)).scalar_one()) == 1
+
+
+def test_an_older_version(engines: Engines, ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("daemon.ledger.visiting.newest", lambda: "0002")
+    assert "older version" in refused(ledger_url, StartError)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_without_permission(tmp_path: Path) -> None:
+    with open_engines(f"sqlite:///{tmp_path}/ledger.db"):
+        pass
+    (tmp_path / "ledger.db").chmod(0)
+    assert refused(f"sqlite:///{tmp_path}/ledger.db", LedgerUnavailable)
+
+
+def test_a_server_that_is_not_there() -> None:
+    words = refused("postgresql://nobody@127.0.0.1:1/nothing", LedgerUnavailable)
+    assert "can't be reached" in words
+
+
+def test_a_writer_in_the_middle_of_its_work_is_not_waited_for(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    count = select(func.count()).select_from(entries)
+    with open_engines(url) as engines, engines.durable.begin() as daemon:
+        daemon.execute(insert(entries).values(ROW))
+        with visiting(Table(url=url)) as visit:
+            assert visit.read(lambda c: c.execute(count).scalar_one()) == 0
