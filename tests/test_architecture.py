@@ -257,6 +257,7 @@ COVERED_BY = {
     "cli/check.py": "cli/test_check_and_run.py",
     "cli/configuration.py": "cli/test_check_and_run.py",
     "cli/main.py": "cli/test_check_and_run.py",
+    "cli/opening.py": "cli/test_calls.py",
     "cli/run.py": "cli/test_check_and_run.py",
     "sandbox/daemon_process.py": "process/test_daemon_process.py",
     "sandbox/demo.py": "process/test_demo.py",

@@ -84,7 +84,8 @@ def find_calls(connection: Connection, beginning: str, *, live: bool = False, mo
         return [whole]
     # Not LIKE, to which an underscore is anything, and on SQLite a large letter the same as a small one.
     begins = func.substr(calls.c.call_id, 1, len(beginning)) == beginning
-    return list(connection.execute(meant.where(begins).order_by(calls.c.claimed_at.desc()).limit(most)).scalars())
+    newest = meant.where(begins).order_by(calls.c.claimed_at.desc(), calls.c.call_id)
+    return list(connection.execute(newest.limit(most)).scalars())
 
 
 def ended_before(connection: Connection, seconds: float) -> int:

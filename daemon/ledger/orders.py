@@ -16,6 +16,8 @@ CHANNEL = "callwarden_orders"
 
 Verb = Literal["hang_up", "transfer", "pause", "resume"]
 
+DONE = "done"
+"""The result of an order that was carried out; any other says why it was not."""
 GONE = "the node is gone"
 
 
@@ -79,3 +81,10 @@ def result(connection: Connection, order_id: str) -> str | None:
     living = select(epochs.c.epoch).where(epochs.c.epoch == rows.epoch, epochs.c.relieved_at.is_(None))
     ended = connection.execute(living.where(epochs.c.ended_at.is_(None))).one_or_none() is None
     return GONE if ended else None
+
+
+def withdraw(connection: Connection, order_id: str) -> bool:
+    """Take an order back; False if it is too late, because somebody has taken it."""
+    untaken = update(orders).where(orders.c.id == order_id, orders.c.taken_at.is_(None), orders.c.done_at.is_(None))
+    withdrawn = untaken.values(taken_at=DbNow(), done_at=DbNow(), result="withdrawn")
+    return connection.execute(withdrawn).rowcount == 1

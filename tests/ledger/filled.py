@@ -33,7 +33,7 @@ class Ledger:
         self.endpoints = tuple(Endpoint(url=url, events=events) for url in urls)
 
     def run(self, work: Callable[[Connection], T]) -> T:
-        with self.engines.durable.begin() as connection:
+        with self.engines.lazy.begin() as connection:  # nothing here need survive a power cut
             return work(connection)
 
     def node(self, name: str = "alpha", epoch: str = EPOCH, lease: float = 3600.0) -> None:

@@ -1,5 +1,6 @@
 """Looking for words in transcripts: words, and never a query, on both engines."""
 
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -77,10 +78,8 @@ def test_what_is_found(ledger: Ledger, text: str, calls: set[str]) -> None:
     )
 )
 def test_anything_at_all_may_be_looked_for(ledger: Ledger, text: str) -> None:
-    try:
+    with suppress(ValueError):  # there may be no word in it
         found(ledger, text)
-    except ValueError as error:
-        assert str(error) == "there is no word in it"
 
 
 @pytest.mark.parametrize("text", ["", "   ", "***", '"" ""', "-- :: !!", "\0"])

@@ -165,7 +165,7 @@ def test_retry_begins_the_schedule_anew(ledger: Ledger) -> None:
 def test_what_is_due_is_found_by_an_index(ledger: Ledger) -> None:
     asked: list[tuple[str, Any]] = []
 
-    @event.listens_for(ledger.engines.durable, "before_cursor_execute")
+    @event.listens_for(ledger.engines.lazy, "before_cursor_execute")
     def note(_c: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
         asked.append((statement, parameters))
 
