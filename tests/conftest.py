@@ -1,15 +1,15 @@
 import io
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
-from daemon.ledger.engine import Engines
 from daemon.observe import log
-from tests.databases import KINDS, database_url, open_engines
+from tests.databases import database, engines, ledger_url, postgres, spare
+
+__all__ = ["database", "engines", "ledger_url", "logged", "postgres", "spare"]
 
 Logged = Callable[[], list[dict[str, Any]]]
 
@@ -21,17 +21,3 @@ def logged() -> Iterator[Logged]:
     log.set_up(level="debug", json=True, stream=stream)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     structlog.reset_defaults()
-
-
-@pytest.fixture(params=KINDS)
-def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database, of each kind there is."""
-    with database_url(request.param, tmp_path) as url:
-        yield url
-
-
-@pytest.fixture
-def engines(ledger_url: str) -> Iterator[Engines]:
-    """A ledger with nothing in it, of each kind there is."""
-    with open_engines(ledger_url) as engines:
-        yield engines

@@ -137,7 +137,7 @@ def public_url(text: str) -> str:
 
 def ledger_url(text: str) -> str:
     """Accept the URL of a database that the ledger can be kept in."""
-    if re.fullmatch(r"sqlite:///[^?#\x00-\x1f]+", text):
+    if re.fullmatch(r"sqlite:///[^?#\x00-\x1f]+", text) and ":memory:" not in text:
         return text
     parts = _split(text)
     if parts is None or parts.scheme != "postgresql" or not parts.path.strip("/") or parts.fragment:

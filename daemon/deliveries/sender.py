@@ -10,6 +10,7 @@ that is slow or dead delays nobody else. Imports Trio, the ledger, config, obser
 
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -27,7 +28,7 @@ from daemon.deliveries.schedule import LONGEST_WISH, pause_after
 from daemon.errors import LedgerUnavailable
 from daemon.ledger import sending
 from daemon.ledger.database import Database
-from daemon.ledger.health import Health
+from daemon.ledger.failures import Unwritable
 from daemon.ledger.records import read_record
 from daemon.ledger.sending import Due
 from daemon.observe.clock import WallClock
@@ -50,7 +51,6 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 async def run(
     database: Database,
-    health: Health,
     config: Config,
     wall: WallClock,
     rng: random.Random,
@@ -68,26 +68,24 @@ async def run(
         task_status.started()
         return
     async with open_client(transport) as client, trio.open_nursery() as nursery:
-        sender = Sender(database, health, endpoints, client, wall, rng, transcripts=config.ledger.transcripts)
+        sender = Sender(database, endpoints, client, wall, rng, transcripts=config.ledger.transcripts)
         task_status.started()
         await sender.run(nursery)
 
 
-async def flush(database: Database, health: Health, config: Config, *, within: float = 5.0) -> None:
+async def flush(database: Database, config: Config, *, within: float = 5.0) -> None:
     """Wait until everything that is owed now was tried once, while `run` runs; for `within` seconds at most.
 
     Before the daemon exits; what is left is sent by another node, or after the next start.
     """
     urls = list(read_endpoints(config.deliveries))
-    with trio.move_on_after(within):
-        try:
-            owing = bool(urls) and health.up
-            now = await database.read(sending.now) if owing else 0.0
-            while owing:
-                await trio.sleep(_FLUSH_POLL)
-                owing = await database.read(partial(sending.untried, urls=urls, until=now))
-        except LedgerUnavailable as error:
-            health.fail(error)
+    # A ledger that is down says so by itself.
+    with trio.move_on_after(within), suppress(LedgerUnavailable):
+        owing = bool(urls) and database.health.up
+        now = await database.read(sending.now) if owing else 0.0
+        while owing:
+            await trio.sleep(_FLUSH_POLL)
+            owing = await database.read(partial(sending.untried, urls=urls, until=now))
 
 
 def read_endpoints(deliveries: Sequence[Delivery]) -> dict[str, Endpoint]:
@@ -108,7 +106,6 @@ class Sender:
     def __init__(
         self,
         database: Database,
-        health: Health,
         endpoints: dict[str, Endpoint],
         client: httpx.AsyncClient,
         wall: WallClock,
@@ -117,7 +114,6 @@ class Sender:
         transcripts: bool,
     ) -> None:
         self._database = database
-        self._health = health
         self._endpoints = endpoints
         self._client = client
         self._wall = wall
@@ -131,13 +127,11 @@ class Sender:
         """Take what is due and start a task for each, until cancelled."""
         while True:
             self._freed = trio.Event()
-            if self._health.up:
-                try:
+            if self._database.health.up:
+                with suppress(LedgerUnavailable):
                     for due in await self._take():
                         self._free[due.url] -= 1
                         nursery.start_soon(self._deliver, due, name=f"delivery {due.id}")
-                except LedgerUnavailable as error:
-                    self._health.fail(error)
             with trio.move_on_after(_POLL):
                 await self._freed.wait()
 
@@ -154,9 +148,8 @@ class Sender:
         with structlog.contextvars.bound_contextvars(call_id=due.call_id, delivery=due.id, delivery_event=due.event):
             try:
                 await self._attempt(due)
-            except* LedgerUnavailable as group:
-                # Not known, not counted: it is taken again when its time has come.
-                self._health.fail(LedgerUnavailable(str(group.exceptions[0])))
+            except* LedgerUnavailable:
+                pass  # not sent, not counted: it is taken again when its time has come
             except* Exception as bugs:
                 structlog.get_logger().error("delivery_failed", exc_info=bugs)
                 await self._settle(due, Answer(why="an error in Callwarden"))
@@ -193,13 +186,15 @@ class Sender:
             else:
                 sending.failed(connection, due, answer.why, pause)
 
+        health = self._database.health
         while True:
             try:
                 return await self._database.write(write, lazy=True)
-            except LedgerUnavailable as error:
-                self._health.fail(error)
-                while not self._health.up:
-                    await self._health.changed.wait()
+            except Unwritable:
+                raise  # by no other try either
+            except LedgerUnavailable:
+                while not health.up:
+                    await health.changed.wait()
 
     def _say(self, due: Due, answer: Answer, attempts: int, pause: float | None) -> None:
         log = structlog.get_logger().bind(host=self._endpoints[due.url].host, attempts=attempts)

@@ -162,7 +162,7 @@ def _complete(connection: Connection, found: Sequence[Call]) -> list[Record]:
     ids = [call.call_id for call in found]
     happened = _by_call(connection, entries, ids, Happened, entries.c.id)
     said = _by_call(connection, turns, ids, Turn, turns.c.id)
-    used = _by_call(connection, effects, ids, ToolUsed, effects.c.begun_at, effects.c.use_id)
+    used = _by_call(connection, effects, ids, ToolUsed, effects.c.id)
     told = _by_call(connection, deliveries, ids, Delivery, deliveries.c.made_at, deliveries.c.id)
     return [
         Record(

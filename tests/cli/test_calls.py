@@ -6,6 +6,7 @@ import pytest
 from daemon.cli.calls import shortened
 from tests.cli.ledgers import Desk
 from tests.configured import CALLED, CALLER
+from tests.databases import at_version
 
 LONG = "7d0c3c6e-0f62-4c1f-9a55-1d2b1f4e8a10"
 
@@ -123,9 +124,8 @@ def test_no_server(tmp_path: Path) -> None:
 
 
 def test_a_newer_ledger(desk: Desk) -> None:
-    with desk.ledger.engines.durable.begin() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    assert "newer version" in desk.refused(78, "calls")
+    with at_version(desk.ledger.engines, "9999"):
+        assert "newer version" in desk.refused(78, "calls")
 
 
 def test_a_wrong_configuration(desk: Desk) -> None:

@@ -1,12 +1,13 @@
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from daemon.ledger import epochs, sending
-from daemon.ledger.engine import make_engines
 from tests.cli.ledgers import URL, Desk
+from tests.databases import at_version
 
 # Migrate
 
@@ -16,11 +17,13 @@ def test_migrate_what_is_up_to_date(desk: Desk) -> None:
     assert "up to date (0001)" in line
 
 
-def test_migrate_an_empty_database(tmp_path: Path, ledger_url: str) -> None:
-    desk = Desk(tmp_path, None, ledger_url)
-    if ledger_url.startswith("sqlite"):
-        assert "there is no ledger yet" in desk.refused(69, "ledger", "migrate")
-        return
+def test_migrate_a_file_that_is_not_there(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, None, f"sqlite:///{tmp_path}/ledger.db")
+    assert "there is no ledger yet" in desk.refused(69, "ledger", "migrate")
+
+
+def test_migrate_an_empty_database(tmp_path: Path, database: Callable[..., str]) -> None:
+    desk = Desk(tmp_path, None, database(empty=True))
     assert "callwarden ledger migrate" in desk.refused(69, "calls")
     (line,) = desk.lines("ledger", "migrate")
     assert "tables made (0001)" in line
@@ -28,9 +31,8 @@ def test_migrate_an_empty_database(tmp_path: Path, ledger_url: str) -> None:
 
 
 def test_migrate_a_newer_one(desk: Desk) -> None:
-    with desk.ledger.engines.durable.begin() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    assert "newer version" in desk.refused(78, "ledger", "migrate")
+    with at_version(desk.ledger.engines, "9999"):
+        assert "newer version" in desk.refused(78, "ledger", "migrate")
 
 
 def test_migrate_a_server_that_is_down(tmp_path: Path) -> None:
@@ -97,11 +99,11 @@ def test_prune_without_asking(aged: Desk) -> None:
 def test_prune_many(desk: Desk) -> None:
     desk.config.write_text(desk.config.read_text().replace(URL, "https://other.test"))
     desk.ledger.endpoints = ()
-    for number in range(205):
+    for number in range(45):
         desk.ledger.claim(f"call-{number}")
         desk.ledger.end(f"call-{number}")
     desk.ledger.pass_time(10)
-    assert desk.lines("ledger", "prune", "--older-than", "5s", "--yes") == ["forgotten: 205"]
+    assert desk.lines("ledger", "prune", "--older-than", "5s", "--yes") == ["forgotten: 45"]
     assert desk.lines("ledger", "prune", "--older-than", "5s") == ["forgotten: 0"]
 
 
@@ -149,4 +151,3 @@ def test_the_file_stays_as_it_is(desk: Desk) -> None:
     for command in (["calls"], ["show", "call-1"], ["ledger", "export"], ["ledger", "nodes"], ["ledger", "deliveries"]):
         assert desk.run(*command).exit_code == 0
     assert (Path(file).read_bytes(), Path(file).stat().st_mode) == (before, mode)
-    make_engines(f"sqlite:///{file}").dispose()

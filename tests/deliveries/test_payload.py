@@ -102,25 +102,21 @@ def test_nothing_happened(ledger: Ledger) -> None:
     assert data["outcome"] == "lost"
 
 
-@pytest.mark.parametrize(
-    ("output", "result"),
-    [
-        ('{"status":"sent"}', "ok"),
-        ('"done"', "ok"),
-        ("[1]", "ok"),
-        ("not JSON", "ok"),
-        ("[" * 100_000, "ok"),
-        ('{"error":"no such order"}', "failed"),
-        (INTERRUPTED, "unknown"),
-        (None, "unknown"),
-    ],
-    ids=lambda value: str(value)[:20],
-)
-def test_how_tools_went(ledger: Ledger, output: str | None, result: str) -> None:
-    ledger.used("call-1", "use-1", "lookup_order", output)
+def test_how_tools_went(ledger: Ledger) -> None:
+    outputs = {
+        '{"status":"sent"}': "ok",
+        '"done"': "ok",
+        "[1]": "ok",
+        "not JSON": "ok",
+        "[" * 100_000: "ok",
+        '{"error":"no such order"}': "failed",
+        INTERRUPTED: "unknown",
+        None: "unknown",
+    }
+    for number, output in enumerate(outputs):
+        ledger.used("call-1", f"use-{number}", "lookup_order", output)
     ledger.end("call-1")
-    (tool,) = told(ledger)["data"]["tools"]
-    assert tool["result"] == result
+    assert [tool["result"] for tool in told(ledger)["data"]["tools"]] == list(outputs.values())
 
 
 def test_transfers(ledger: Ledger) -> None:

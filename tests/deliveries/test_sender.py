@@ -21,7 +21,6 @@ from daemon.deliveries.sender import PLACES
 from daemon.errors import LedgerUnavailable
 from daemon.ledger.database import Database
 from daemon.ledger.engine import Engines
-from daemon.ledger.health import Health
 from daemon.ledger.schema import calls
 from daemon.ledger.sending import SEND_LEASE
 from daemon.observe.clock import system_clock
@@ -272,7 +271,7 @@ async def flushed(world: World, within: float = 5.0) -> float:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(world.send_until_cancelled, name="deliveries")
         began = trio.current_time()
-        await flush(world.database, world.health, config_of(world), within=within)
+        await flush(world.database, config_of(world), within=within)
         nursery.cancel_scope.cancel(reason="flushed")
         return trio.current_time() - began
 
@@ -305,7 +304,7 @@ async def test_flush_has_nothing_to_wait_for(world: World, autojump_clock: MockC
     assert await flushed(world) < 0.2
     world.health.recover()
     world.deliveries = ()
-    await flush(world.database, world.health, config_of(world))
+    await flush(world.database, config_of(world))
 
 
 # Real time, real threads, real sockets
@@ -323,11 +322,11 @@ async def test_on_real_sockets_and_every_database(engines: Engines, monkeypatch:
             ledger.claim(f"call-{number}")
             ledger.end(f"call-{number}")
         ledger.pass_time(1)
-        database, health = Database(engines), Health()
+        database = Database(engines)
         for node in ("alpha", "beta"):
-            start = partial(run, database, health, config, system_clock, random.Random(1))
+            start = partial(run, database, config, system_clock, random.Random(1))
             await nursery.start(start, name=f"deliveries of {node}")
-        await flush(database, health, config)
+        await flush(database, config)
         nursery.cancel_scope.cancel(reason="flushed")
     assert len(endpoint.got) == len({got.id for got in endpoint.got}) == 10
     assert {got.json["data"]["call_id"] for got in endpoint.got} == {f"call-{number}" for number in range(10)}
@@ -338,5 +337,5 @@ async def test_on_real_sockets_and_every_database(engines: Engines, monkeypatch:
 async def test_nobody_to_tell(world: World, autojump_clock: MockClock) -> None:
     config = msgspec.structs.replace(configuration(), deliveries=())
     async with trio.open_nursery() as nursery:
-        start = partial(run, world.database, world.health, config, system_clock, random.Random(1))
+        start = partial(run, world.database, config, system_clock, random.Random(1))
         await nursery.start(partial(start, transport=Receiver()), name="deliveries")

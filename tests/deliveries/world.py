@@ -31,7 +31,9 @@ class InlineDatabase(Database):
     """A database whose work is done in the calling task: in a thread it would take no time, or for ever, on a virtual
     clock."""
 
-    async def _in_thread(self, engine: Engine, work: Callable[[Connection], T], *, reads: bool) -> T:
+    async def _in_thread(
+        self, engine: Engine, work: Callable[[Connection], T], deadline: float, *, reads: bool = False
+    ) -> T:
         await trio.lowlevel.checkpoint()
         with explained(self.engines.where), engine.begin() as connection:
             return work(connection)
@@ -44,8 +46,8 @@ class World:
         for engine in {engines.durable, engines.lazy}:
             _use_clock(engine, clock)
         engines.dispose()
-        self.database = InlineDatabase(engines)
         self.health = Health()
+        self.database = InlineDatabase(engines, self.health)
         self.receiver = Receiver()
         self.ledger = Ledger(engines, *urls)
         self.ledger.node()
@@ -68,7 +70,6 @@ class World:
         async with open_client(self.receiver) as client, trio.open_nursery() as nursery:
             sender = Sender(
                 self.database,
-                self.health,
                 read_endpoints(self.deliveries),
                 client,
                 wall,

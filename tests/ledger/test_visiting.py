@@ -1,6 +1,7 @@
 """Looking into the ledger from outside: what is there is read, and nothing is made."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from daemon.errors import CallwardenError, ConfigError, LedgerUnavailable, Start
 from daemon.ledger.engine import Engines
 from daemon.ledger.schema import entries
 from daemon.ledger.visiting import visiting
-from tests.databases import open_engines
+from tests.databases import at_version, open_engines
 
 ROW = {"call_id": "call-1", "at": 1.0, "entry": "{}"}
 
@@ -53,18 +54,15 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
     assert refused(f"sqlite:///{tmp_path}/file/ledger.db", LedgerUnavailable)
 
 
-def test_no_tables(ledger_url: str, tmp_path: Path) -> None:
-    if ledger_url.startswith("sqlite"):
-        return  # made in one transaction with the file
-    assert "callwarden ledger migrate" in refused(ledger_url, LedgerUnavailable)
+def test_no_tables(database: Callable[..., str]) -> None:
+    assert "callwarden ledger migrate" in refused(database(empty=True), LedgerUnavailable)
 
 
 def test_other_versions(engines: Engines, ledger_url: str) -> None:
-    with engines.durable.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    assert "newer version" in refused(ledger_url, ConfigError)
-    with visiting(Table(url=ledger_url), any_version=True) as visit:
-        assert visit.read(lambda c: c.execute(select(1)).scalar_one()) == 1
+    with at_version(engines, "9999"):
+        assert "newer version" in refused(ledger_url, ConfigError)
+        with visiting(Table(url=ledger_url), any_version=True) as visit:
+            assert visit.read(lambda c: c.execute(select(1)).scalar_one()) == 1
 
 
 def test_an_older_version(engines: Engines, ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
