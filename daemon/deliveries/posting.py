@@ -24,6 +24,8 @@ TIMEOUT = 20.0
 # An answer's body says nothing to us. It is read, in so many seconds, if it is that short: that keeps the connection.
 _BODY = 16 * 1024
 _BODY_SECONDS = 2.0
+# Characters of an error that are kept.
+_WORDS = 200
 # By the standard: 429, 502 and 504 ask to slow down. A 503 that says for how long means the same.
 _THROTTLES = (429, 502, 504)
 
@@ -132,4 +134,5 @@ def _describe(error: Exception) -> str:
     cause: BaseException | None = error
     while isinstance(cause, Exception) and not str(cause):
         cause = cause.__cause__ or cause.__context__
-    return str(cause) if isinstance(cause, Exception) else type(error).__name__
+    # It may quote what the other side sent.
+    return str(cause)[:_WORDS] if isinstance(cause, Exception) else type(error).__name__

@@ -5,13 +5,22 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
+import msgspec
 import pytest
+import trio
 
+from daemon.config import Ledger as LedgerTable
+from daemon.core.incoming import IncomingCall
 from daemon.ledger import epochs, orders
+from daemon.ledger.open import open_ledger
 from daemon.ledger.orders import DONE, Order
 from daemon.ledger.schema import orders as table
+from daemon.observe.clock import system_clock
+from daemon.observe.feed import Feed
 from tests.cli.ledgers import Desk
+from tests.configured import configuration
 from tests.ledger.filled import EPOCH
 
 
@@ -102,3 +111,28 @@ def test_no_such_call_or_node_or_destination(desk: Desk) -> None:
     assert desk.refused(3, "pause", "--node", "beta") == "callwarden: no node 'beta' is running; there is: alpha"
     desk.ledger.claim("call-2")
     assert "may be any of" in desk.refused(2, "hangup", "call")
+
+
+async def test_with_a_ledger_that_lives(desk: Desk, ledger_url: str, tmp_path: Path) -> None:
+    node = LedgerTable(url=ledger_url, directory=str(tmp_path / "state"), node="beta", lease=2.0)
+    config = msgspec.structs.replace(configuration(), ledger=node)
+    async with open_ledger(config, Feed(system_clock).watch) as opened, trio.open_nursery() as nursery:
+        call = IncomingCall(
+            call_id="call-1", webhook_id="msg-1", called=None, caller=None, created_at=None, received_at=0.0
+        )
+        assert await opened.ledger.claim(call, "support")
+
+        async def carry_out() -> None:
+            async for news in opened.keeper.news:
+                assert isinstance(news, Order)
+                await opened.keeper.report(news.id, DONE)
+
+        nursery.start_soon(carry_out, name="calls")
+        for command in (["hangup", "call-1"], ["pause", "--node", "beta"]):
+            if opened.database.engines.file:
+                opened.keeper.wake()  # or it would be found within a heartbeat
+            result = await trio.to_thread.run_sync(partial(desk.run, *command))
+            assert (result.exit_code, result.stdout.endswith(": done\n")) == (0, True)
+        nodes = await trio.to_thread.run_sync(partial(desk.json, "ledger", "nodes"))
+        assert {node["node"]: node["calls"] for node in nodes}["beta"] == 1
+        nursery.cancel_scope.cancel(reason="seen enough")

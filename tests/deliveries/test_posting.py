@@ -157,7 +157,8 @@ async def test_no_answer_at_all() -> None:
     assert refused.status is None
     assert "failed" in refused.why
     assert (await attempt_on(resetting)).why
-    assert (await attempt_on(answering(b"SSH-2.0-OpenSSH_9.2\r\n"))).why
+    assert "SSH" in (await attempt_on(answering(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"))).why
+    assert 0 < len((await attempt_on(answering(b"x" * 50_000 + b"\r\n\r\n"))).why) <= 200
     assert (await attempt_on(answering(b""))).why == "Server disconnected without sending a response."
 
 

@@ -15,15 +15,22 @@ from svix.webhooks import Webhook as SvixWebhook
 from trio.testing import MockClock
 
 from daemon.config import Config, Delivery, Secret
+from daemon.config import Ledger as LedgerTable
+from daemon.core import journal
+from daemon.core.incoming import IncomingCall
+from daemon.core.receipts import Receipt
 from daemon.deliveries import flush, run, sender
 from daemon.deliveries.schedule import PAUSES
 from daemon.deliveries.sender import PLACES
 from daemon.errors import LedgerUnavailable
+from daemon.ledger import outbox
 from daemon.ledger.database import Database
 from daemon.ledger.engine import Engines
+from daemon.ledger.open import open_ledger
 from daemon.ledger.schema import calls
 from daemon.ledger.sending import SEND_LEASE
 from daemon.observe.clock import system_clock
+from daemon.observe.feed import Feed
 from tests.configured import configuration
 from tests.conftest import Logged
 from tests.databases import open_engines
@@ -332,6 +339,36 @@ async def test_on_real_sockets_and_every_database(engines: Engines, monkeypatch:
     assert {got.json["data"]["call_id"] for got in endpoint.got} == {f"call-{number}" for number in range(10)}
     for got in endpoint.got:
         SvixWebhook(SECRET).verify(got.body, dict(got.headers))
+
+
+async def test_what_happened_last_in_a_call_is_told_too(
+    ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender, "_POLL", 0.02)
+    monkeypatch.setattr(outbox, "FIRST_PAUSE", 0.4)
+    endpoint, feed = Endpoint(), Feed(system_clock)
+    async with loopback(endpoint) as door:
+        config = msgspec.structs.replace(
+            configuration(),
+            deliveries=(Delivery(url=f"http://127.0.0.1:{door.port}", secret=Secret(SECRET)),),
+            ledger=LedgerTable(url=ledger_url, directory=str(tmp_path / "state")),
+        )
+        async with open_ledger(config, feed.watch) as opened, trio.open_nursery() as nursery:
+            await nursery.start(
+                partial(run, opened.database, config, system_clock, random.Random(1)), name="deliveries"
+            )
+            call = IncomingCall(
+                call_id="call-1", webhook_id="msg-1", called=None, caller=None, created_at=None, received_at=0.0
+            )
+            await opened.ledger.claim(call, "support")
+            receipt = Receipt(outcome="caller_left", reasons=("the caller hung up",), joined=True, seconds=1.0)
+            feed.publish("call-1", journal.Said(item_id="item-1", speaker="caller", text="Bye", final=True))
+            await opened.ledger.settle("call-1", receipt, {})
+            await flush(opened.database, config)
+            nursery.cancel_scope.cancel(reason="flushed")
+    (got,) = endpoint.got
+    assert [turn["text"] for turn in got.json["data"]["transcript"]] == ["Bye"]
+    assert got.json["data"]["node"]
 
 
 async def test_nobody_to_tell(world: World, autojump_clock: MockClock) -> None:
