@@ -4,6 +4,7 @@ Opens what is there and makes nothing; a daemon that works on it is not disturbe
 nobody waiting. Plain and blocking. Imports Alembic, SQLAlchemy, config, errors and this room.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from daemon.ledger.failures import explained
 from daemon.ledger.migrate import newest, refuse_newer
 
 T = TypeVar("T")
+
+_AS_OWNER = "run this as the user that the daemon runs as"
 
 
 class Visit:
@@ -62,17 +65,21 @@ def visiting(table: Ledger, *, any_version: bool = False) -> Iterator[Visit]:
 
 
 def _check_file(engines: Engines) -> None:
-    """See that SQLite's file is there, as connecting would make one."""
+    """See that SQLite's file is there, as connecting would make one, and that it is ours to open."""
     if engines.file is None:
         return
     try:
-        found = Path(engines.file).stat().st_size > 0
+        found = Path(engines.file).stat()
     except FileNotFoundError:
-        found = False
+        found = None
     except OSError as error:
-        raise LedgerUnavailable(f"{engines.where}: {error.strerror}") from error
-    if not found:
+        raise LedgerUnavailable(f"{engines.where}: {error.strerror}; {_AS_OWNER}") from error
+    if found is None or not found.st_size:
         raise LedgerUnavailable(f"{engines.where}: there is no ledger yet; the daemon makes it when it starts")
+    # Reading takes writing too: readers of a WAL note where they are.
+    effective = os.access in os.supports_effective_ids
+    if not os.access(engines.file, os.R_OK | os.W_OK, effective_ids=effective):
+        raise LedgerUnavailable(f"{engines.where}: you may not read and write it; {_AS_OWNER}")
 
 
 def _check_version(visit: Visit) -> None:

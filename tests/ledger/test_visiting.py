@@ -1,7 +1,9 @@
 """Looking into the ledger from outside: what is there is read, and nothing is made."""
 
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -70,12 +72,32 @@ def test_an_older_version(engines: Engines, ledger_url: str, monkeypatch: pytest
     assert "older version" in refused(ledger_url, StartError)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_without_permission(tmp_path: Path) -> None:
-    with open_engines(f"sqlite:///{tmp_path}/ledger.db"):
-        pass
-    (tmp_path / "ledger.db").chmod(0)
-    assert refused(f"sqlite:///{tmp_path}/ledger.db", LedgerUnavailable)
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Be somebody who owns nothing here."""
+    us = os.geteuid()
+    if us == 0:
+        os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(us)
+
+
+def test_without_permission() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with open_engines(f"sqlite:///{folder}/ledger.db"):
+            pass
+        # Ours alone; everybody's to read, which is not enough; in a folder nobody may look into.
+        for of_file, of_folder in ((0o000, 0o755), (0o444, 0o755), (0o666, 0o000)):
+            (folder / "ledger.db").chmod(of_file)
+            folder.chmod(of_folder)
+            with as_nobody():
+                words = refused(f"sqlite:///{folder}/ledger.db", LedgerUnavailable)
+            folder.chmod(0o755)
+            assert "run this as the user that the daemon runs as" in words
+        assert [path.name for path in folder.iterdir()] == ["ledger.db"]
 
 
 def test_a_server_that_is_not_there() -> None:
