@@ -56,7 +56,7 @@ def _list(config: Config, visit: Visit, state: DeliveryState, limit: int, *, as_
     rows = []
     for each in found:
         lost = each.due_at is not None and each.url not in configured_urls
-        why = "its url is not in the configuration any more" if lost else each.failure
+        why = sending.NOT_CONFIGURED if lost else each.failure
         times = (local_time(each.made_at), str(each.attempts), None if lost else local_time(each.due_at))
         rows.append((each.id, each.call_id, each.event, each.url, *times, each.state, why))
     print_table(_HEADINGS, rows, empty="no deliveries")

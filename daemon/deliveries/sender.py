@@ -1,6 +1,7 @@
 """Sending what the outbox owes, as long as the daemon runs.
 
     deliveries
+    ├─ abandoned .......... gives up, now and then, what nobody sends any more
     ├─ the round .......... looks every second, and when one is done, what is due and what has a place free
     └─ delivery <id> ...... one attempt, and its result in the ledger
 
@@ -9,9 +10,10 @@ that is slow or dead delays nobody else. Imports Trio, the ledger, config, obser
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import Never
 from urllib.parse import urlsplit
 
 import httpx
@@ -39,6 +41,7 @@ _POLL = 1.0
 # How long an endpoint that asks us to slow down is left in peace if it does not say.
 _REST = 5.0
 _FLUSH_POLL = 0.1
+_ABANDON_EVERY = 3600.0
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -58,7 +61,7 @@ async def run(
     transport: httpx.AsyncBaseTransport | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Send until cancelled; returns at once if there is nobody to send to.
+    """Send until cancelled, even if there is nobody to send to: then there may be something to be given up.
 
     Cancelling leaves what is on its way unsettled: it is sent again a minute later, by whoever runs then. `transport`
     takes the place of the network in tests.
@@ -66,11 +69,22 @@ async def run(
     endpoints = read_endpoints(config.deliveries)
     if not endpoints:
         task_status.started()
-        return
+        await _give_up_the_abandoned(database, endpoints)
     async with open_client(transport) as client, trio.open_nursery() as nursery:
+        nursery.start_soon(_give_up_the_abandoned, database, endpoints, name="abandoned deliveries")
         sender = Sender(database, endpoints, client, wall, rng, transcripts=config.ledger.transcripts)
         task_status.started()
         await sender.run(nursery)
+
+
+async def _give_up_the_abandoned(database: Database, endpoints: Collection[str]) -> Never:
+    while True:
+        if database.health.up:
+            with suppress(LedgerUnavailable):
+                count = await database.write(partial(sending.abandon, urls=endpoints), lazy=True)
+                if count:
+                    structlog.get_logger().warning("deliveries_abandoned", count=count, why=sending.NOT_CONFIGURED)
+        await trio.sleep(_ABANDON_EVERY)
 
 
 async def flush(database: Database, config: Config, *, within: float = 5.0) -> None:

@@ -151,7 +151,10 @@ class DurableLedger:
             claim=held.claim if held else None,
             at=self._wall(),
         )
-        return await self._keep(done)
+        kept = await self._keep(done)
+        if kept and (held := self.held.get(call_id)):
+            held.settled = True
+        return kept
 
     async def ours(self, call_id: str) -> bool:
         """Whether the call is still ours."""
@@ -159,7 +162,8 @@ class DurableLedger:
             await self._lease.refresh()
         # While the ledger is down, nobody can have relieved us that we could know of, and the caller is on our line.
         await trio.lowlevel.checkpoint()
-        return call_id in self.held
+        held = self.held.get(call_id)
+        return held is not None and not held.settled
 
     async def begin_effect(self, call_id: str, use: ToolUse) -> Effect | None:
         """Record that a tool is about to be run."""

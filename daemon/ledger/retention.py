@@ -1,30 +1,31 @@
 """Forgetting: what is older than the retention, in portions that keep nobody waiting.
 
-A call goes with everything that is kept of it, and not before its deliveries are over, or abandoned. Plain functions on
-a connection. Imports SQLAlchemy and this room.
+A call goes with everything that is kept of it, and not before its deliveries are over. Plain functions on a connection.
+Imports SQLAlchemy and this room.
 """
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, exists, or_, select
+from sqlalchemy import Connection, Select, delete, exists, or_, select
 
 from daemon.ledger.schema import DbNow, calls, deliveries, effects, entries, epochs, orders, turns, writers
 
-# Seconds after which a delivery that is still owed keeps no call: its schedule is over in four days, so its endpoint is
-# not configured any more. Else what was owed to one that is gone would be kept for ever.
-_OWED_FOR = 7 * 86_400.0
 # Calls of which each may have some hundred rows; SQLite writes nothing else meanwhile.
 _PORTION = 20
 
 
-def find(connection: Connection, older_than: float) -> list[str]:
-    """Some calls that ended more than so many seconds ago, and may be forgotten."""
+def old(older_than: float) -> Select[tuple[str]]:
+    """Selects some calls that ended more than so many seconds ago, and may be forgotten."""
     before = DbNow() - older_than
-    young = deliveries.c.made_at > DbNow() - _OWED_FOR
-    owed = exists().where(deliveries.c.call_id == calls.c.call_id, deliveries.c.due_at.is_not(None), young)
+    owed = exists().where(deliveries.c.call_id == calls.c.call_id, deliveries.c.due_at.is_not(None))
     # A call ends after it was claimed, and there is an index for that.
-    old = select(calls.c.call_id).where(calls.c.claimed_at < before, calls.c.ended_at < before, ~owed)
-    return list(connection.execute(old.order_by(calls.c.claimed_at).limit(_PORTION)).scalars())
+    over = select(calls.c.call_id).where(calls.c.claimed_at < before, calls.c.ended_at < before, ~owed)
+    return over.order_by(calls.c.claimed_at).limit(_PORTION)
+
+
+def find(connection: Connection, older_than: float) -> list[str]:
+    """Find them."""
+    return list(connection.execute(old(older_than)).scalars())
 
 
 def forget(connection: Connection, call_ids: Sequence[str]) -> None:

@@ -14,6 +14,9 @@ from daemon.ledger.schema import DbNow, deliveries
 SEND_LEASE = 60.0
 """Seconds for which a delivery that was taken is nobody else's: one attempt, and writing down what became of it."""
 
+WEEK = 7 * 86_400.0
+NOT_CONFIGURED = "its url is not in the configuration any more"
+
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery that was taken, to be sent now."""
@@ -106,6 +109,15 @@ def retry(connection: Connection, ids: Sequence[str] | None = None) -> list[str]
         anew = anew.where(deliveries.c.id.in_(ids))
     rows = connection.execute(anew.values(due_at=DbNow(), attempts=0).returning(deliveries.c.id))
     return sorted(rows.scalars())
+
+
+def abandon(connection: Connection, urls: Collection[str]) -> int:
+    """Give up what has waited for a week for somebody who sends to its URL; these are the URLs that are sent to.
+
+    Gives how many. Else what is owed to an endpoint that is not configured any more would keep its calls for ever.
+    """
+    overdue = and_(deliveries.c.due_at < DbNow() - WEEK, deliveries.c.url.not_in(urls))
+    return connection.execute(update(deliveries).where(overdue).values(due_at=None, failure=NOT_CONFIGURED)).rowcount
 
 
 def _due(whose: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -28,13 +28,13 @@ from daemon.ledger.database import Database
 from daemon.ledger.engine import Engines
 from daemon.ledger.open import open_ledger
 from daemon.ledger.schema import calls
-from daemon.ledger.sending import SEND_LEASE
+from daemon.ledger.sending import NOT_CONFIGURED, SEND_LEASE
 from daemon.observe.clock import system_clock
 from daemon.observe.feed import Feed
 from tests.configured import configuration
 from tests.conftest import Logged
 from tests.databases import open_engines
-from tests.deliveries.receivers import OTHER_SECRET, SECRET, Endpoint, Got, Receiver
+from tests.deliveries.receivers import OTHER_SECRET, SECRET, Endpoint, Got
 from tests.deliveries.world import ONE, TWO, World
 from tests.ledger.filled import Ledger
 from tests.platforms.fakes import loopback
@@ -372,7 +372,14 @@ async def test_what_happened_last_in_a_call_is_told_too(
 
 
 async def test_nobody_to_tell(world: World, autojump_clock: MockClock) -> None:
+    world.calls_end(1)
     config = msgspec.structs.replace(configuration(), deliveries=())
     async with trio.open_nursery() as nursery:
-        start = partial(run, world.database, config, system_clock, random.Random(1))
-        await nursery.start(partial(start, transport=Receiver()), name="deliveries")
+        start = partial(run, world.database, config, system_clock, random.Random(1), transport=world.receiver)
+        await nursery.start(start, name="deliveries")
+        await trio.sleep(6 * 86_400)
+        assert world.ledger.delivery()["due_at"] is not None
+        await trio.sleep(1.1 * 86_400)
+        nursery.cancel_scope.cancel(reason="seen enough")
+    assert not world.receiver.got
+    assert world.ledger.delivery()["failure"] == NOT_CONFIGURED

@@ -4,6 +4,9 @@ import pytest
 
 from daemon.ledger.engine import Engines
 from tests.ledger.house import House
+from tests.ledger.outage import outages
+
+__all__ = ["house", "outages"]
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ class House:
             yield parts
         finally:
             parts.lease.close()
-            parts.engines.dispose()
+            parts.database.close()
 
     def run(self, work: Callable[[Connection], T]) -> T:
         """Do something in the database, past every ledger."""
@@ -91,7 +91,7 @@ class House:
         """Nobody else can write into the database."""
         with self.engines.durable.begin() as connection:
             if self.engines.file is None:
-                connection.execute(text("LOCK TABLE epochs, calls, effects IN EXCLUSIVE MODE"))
+                connection.execute(text("LOCK TABLE epochs, calls, effects, entries, writers IN EXCLUSIVE MODE"))
             yield
 
     def rows(self, wanted: Table | Select[Any] | TextClause) -> list[dict[str, Any]]:

@@ -81,7 +81,8 @@ def test_what_is_left_by_the_dead_is_adopted_and_what_is_over_is_not(house: Hous
     assert adopt(house, "b") == {}
     assert house.run(lambda connection: epochs.debts(connection, "b")) == {"call-1", "call-3", "call-4"}
     owners = house.run(lambda connection: epochs.owners(connection, ["call-1", "call-2", "elsewhere"]))
-    assert owners == {"call-1": "b", "call-2": "dead"}
+    assert owners == {"call-1": ("b", False), "call-2": ("dead", True)}
+    assert house.run(lambda connection: epochs.owners(connection, [])) == {}
 
 
 def test_an_orphan_is_all_that_its_new_owner_must_know(house: House) -> None:

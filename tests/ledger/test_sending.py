@@ -9,7 +9,7 @@ from sqlalchemy import event
 
 from daemon.ledger import sending
 from daemon.ledger.engine import Engines
-from daemon.ledger.sending import SEND_LEASE, Due
+from daemon.ledger.sending import NOT_CONFIGURED, SEND_LEASE, WEEK, Due
 from tests.ledger.filled import Ledger
 
 URL = "https://one.test/calls"
@@ -160,6 +160,20 @@ def test_retry_begins_the_schedule_anew(ledger: Ledger) -> None:
     (last,) = take(ledger)
     ledger.run(partial(sending.delivered, due=last))
     assert ledger.run(sending.retry) == []
+
+
+def test_what_nobody_sends_any_more_is_given_up_after_a_week(ledger: Ledger) -> None:
+    ledger.pass_time(WEEK - 60)
+    assert ledger.run(partial(sending.abandon, urls=[])) == 0
+    ledger.pass_time(120)
+    assert ledger.run(partial(sending.abandon, urls=[OTHER, URL])) == 0
+    assert ledger.run(partial(sending.abandon, urls=[OTHER])) == 1
+    assert ledger.delivery()["failure"] == NOT_CONFIGURED
+    assert ledger.run(partial(sending.abandon, urls=[])) == 0
+    # The endpoint is back, and somebody wants it told.
+    assert len(ledger.run(sending.retry)) == 1
+    assert ledger.run(partial(sending.abandon, urls=[])) == 0
+    assert len(take(ledger)) == 1
 
 
 def test_what_is_due_is_found_by_an_index(ledger: Ledger) -> None:
