@@ -246,6 +246,24 @@ async def test_a_ledger_that_fails_while_something_is_on_its_way(
     assert len(said(logged, "delivered")) == 1
 
 
+@pytest.mark.parametrize(("column", "arrived"), [("payload", 1), ("delivered_at", 2)])
+async def test_a_ledger_that_does_not_take_something(
+    world: World, autojump_clock: MockClock, logged: Logged, column: str, arrived: int
+) -> None:
+    refuse = f"CREATE TRIGGER no BEFORE UPDATE OF {column} ON deliveries BEGIN SELECT RAISE(ABORT, 'no'); END"
+    world.ledger.run(lambda c: c.exec_driver_sql(refuse))
+    world.calls_end(1)
+    await world.send(30)
+    assert len(world.receiver.got) == arrived - 1
+    assert said(logged, "ledger_did_not_take_it")
+    # Nothing is lost: it is taken again when its time has come.
+    world.ledger.run(lambda c: c.exec_driver_sql("DROP TRIGGER no"))
+    await world.send(SEND_LEASE)
+    assert len(world.receiver.got) == arrived
+    assert len({got.body for got in world.receiver.got}) == 1
+    assert world.ledger.delivery()["delivered_at"] is not None
+
+
 async def test_while_the_ledger_is_down_nothing_is_tried(world: World, autojump_clock: MockClock) -> None:
     world.calls_end(1)
     world.health.fail(LedgerUnavailable("the disk is full"))
