@@ -297,8 +297,9 @@ async def flushed(world: World, within: float = 5.0) -> float:
         nursery.start_soon(world.send_until_cancelled, name="deliveries")
         began = trio.current_time()
         await flush(world.database, config_of(world), within=within)
+        took = trio.current_time() - began
         nursery.cancel_scope.cancel(reason="flushed")
-        return trio.current_time() - began
+    return took
 
 
 async def test_flush_waits_until_everything_was_tried(world: World, autojump_clock: MockClock) -> None:
