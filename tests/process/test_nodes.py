@@ -219,16 +219,16 @@ async def test_orders_travel_to_the_node_that_has_the_call(tmp_path: Path) -> No
         (hung_up,), (moved,) = await scene.ring(1, node=first), await scene.ring(1, node=second)
         asked = scene.order("hang_up", hung_up.id, "closing time")
         await until(lambda: scene.result(asked) is not None, 5, "done")
-        assert scene.result(asked) == "hung_up"
+        assert scene.result(asked) == "done"
         assert hung_up.ended_by == "hangup"
         asked = scene.order("transfer", moved.id, "front")
         await until(lambda: moved.over.is_set(), 5, "transferred")
         assert moved.refers == ["tel:+18005550123"]
-        assert scene.result(asked) == "transfer begun"
+        assert scene.result(asked) == "begun"
         asked = scene.order("pause", first.name)
-        await until(lambda: scene.result(asked) == "paused", 5, "paused")
+        await until(lambda: scene.result(asked) == "done", 5, "paused")
         assert (await scene.client.get(first.url.replace("/xai/sip-webhook", "/readyz"))).status_code == 503
         asked = scene.order("resume", first.name)
-        await until(lambda: scene.result(asked) == "resumed", 5, "resumed")
+        await until(lambda: scene.result(asked) == "done", 5, "resumed")
         await scene.finish()
         assert scene.outcomes() == {hung_up.id: "hung_up", moved.id: "transferred"}
