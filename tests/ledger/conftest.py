@@ -10,7 +10,7 @@ from daemon.ledger.engine import Engines, make_engines
 from daemon.ledger.migrate import prepare
 from daemon.ledger.schema import metadata
 from tests.ledger.house import House
-from tests.ledger.outage import outages
+from tests.ledger.outage import Outages
 from tests.postgres import Postgres, open_postgres
 
 _TEMPLATE = "with_tables"
@@ -75,3 +75,10 @@ def engines(ledger_url: str) -> Iterator[Engines]:
 def house(engines: Engines, tmp_path: Path) -> House:
     """A place for several ledgers that share one database with the tables in it, of each kind."""
     return House(engines, tmp_path)
+
+
+@pytest.fixture
+def outages(house: House, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Outages:
+    """Makes the database of the test's house fail; SQLite's patience is short, so that the test's can be."""
+    monkeypatch.setattr("daemon.ledger.engine.BUSY_TIMEOUT", 0.1)
+    return Outages(house, None if house.engines.file else request.getfixturevalue("postgres"))

@@ -37,8 +37,10 @@ def digits(house: House) -> list[str]:
     return [load(row["entry"])["digit"] for row in house.rows(entries.select().order_by(entries.c.id))]
 
 
-async def test_what_comes_together_is_written_together(house: House, writer: JournalWriter, nursery: trio.Nursery) -> None:
-    nursery.start_soon(writer.run)
+async def test_what_comes_together_is_written_together(
+    house: House, writer: JournalWriter, nursery: trio.Nursery
+) -> None:
+    nursery.start_soon(writer.write_down)
     for number in range(30):
         writer.watch(pressed(number))
     await trio.sleep(0.05)
@@ -55,7 +57,7 @@ async def test_a_full_group_waits_for_no_moment(house: House, writer: JournalWri
     for number in range(GROUP):
         writer.watch(pressed(number))
     began = time.monotonic()
-    nursery.start_soon(writer.run)
+    nursery.start_soon(writer.write_down)
     await until(lambda: len(writer) == 0, 1.0)
     assert time.monotonic() - began < 0.2
     nursery.cancel_scope.cancel()
@@ -69,7 +71,10 @@ async def test_words_in_the_making_become_one_turn(house: House, writer: Journal
     writer.watch(said("Hello there.", final=True, at=9.0))
     await writer.flush()
     rows = house.rows(turns.select().order_by(turns.c.id))
-    assert [(row["words"], row["final"], row["at"]) for row in rows] == [("Hello there.", True, 9.0), ("Yes?", True, 1.0)]
+    assert [(row["words"], row["final"], row["at"]) for row in rows] == [
+        ("Hello there.", True, 9.0),
+        ("Yes?", True, 1.0),
+    ]
     assert house.rows(entries) == []
 
 
@@ -136,9 +141,11 @@ async def test_what_it_does_not_take_is_left_out(house: House, writer: JournalWr
     assert (len(writer), writer.lost) == (0, 0)
 
 
-async def test_what_comes_while_the_ledger_is_down_waits(house: House, writer: JournalWriter, nursery: trio.Nursery) -> None:
+async def test_what_comes_while_the_ledger_is_down_waits(
+    house: House, writer: JournalWriter, nursery: trio.Nursery
+) -> None:
     writer._health.fail(LedgerUnavailable("down"))
-    nursery.start_soon(writer.run)
+    nursery.start_soon(writer.write_down)
     for number in range(3):
         writer.watch(pressed(number))
     await trio.sleep(0.3)
@@ -175,12 +182,14 @@ async def test_what_is_dropped_while_a_group_is_written_confuses_nobody(
     assert digits(house) == [str(number) for number in (*range(10), *range(15, 25))]
 
 
-async def test_a_claim_does_not_wait_for_a_long_journal(house: House, writer: JournalWriter, nursery: trio.Nursery) -> None:
+async def test_a_claim_does_not_wait_for_a_long_journal(
+    house: House, writer: JournalWriter, nursery: trio.Nursery
+) -> None:
     """Thousands of records wait; a claim gets in after the group that is under way, at the latest."""
     database = writer._database
     for number in range(20 * GROUP):
         writer.watch(pressed(number))
-    nursery.start_soon(writer.run)
+    nursery.start_soon(writer.write_down)
     await until(lambda: len(writer) < 20 * GROUP, 2.0)
     waited: list[float] = []
     while len(writer) > 2 * GROUP:

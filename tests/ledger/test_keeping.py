@@ -247,8 +247,10 @@ async def test_what_is_old_is_forgotten_by_itself(house: House, monkeypatch: pyt
             await opened.ledger.claim(incoming(f"call-{number}"), "support")
             await opened.ledger.settle(f"call-{number}", receipt(), {})
         long_ago = {"claimed_at": DbNow() - 7300.0, "ended_at": DbNow() - 7200.0}
-        house.run(lambda connection: connection.execute(update(calls).where(calls.c.call_id != "call-0").values(long_ago)))
-        house.run(lambda connection: connection.exec_driver_sql("UPDATE deliveries SET due_at = NULL"))
+        house.run(
+            lambda connection: connection.execute(update(calls).where(calls.c.call_id != "call-0").values(long_ago))
+        )
+        house.execute("UPDATE deliveries SET due_at = NULL")
         await until(lambda: len(house.rows(calls)) == 1)
 
 

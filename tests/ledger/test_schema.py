@@ -20,7 +20,9 @@ def test_the_tables_are_as_described(house: House) -> None:
             opts={
                 "compare_type": True,
                 "compare_server_default": True,
-                "include_name": lambda name, kind, _: not (kind in ("table", "index") and (name or "").startswith(SEARCH)),
+                "include_name": lambda name, kind, _: (
+                    not (kind in ("table", "index") and (name or "").startswith(SEARCH))
+                ),
             },
         )
         return list(compare_metadata(context, metadata))

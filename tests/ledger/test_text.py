@@ -8,7 +8,13 @@ from daemon.ledger.text import LONGEST_KEY, as_json, clean, key
 
 @pytest.mark.parametrize(
     ("given", "kept"),
-    [("plain", "plain"), ("größer 😀", "größer 😀"), ("nul\0", "nul\ufffd"), ("ö\0", "ö\ufffd"), ("half \ud83d!", "half ?!")],
+    [
+        ("plain", "plain"),
+        ("größer 😀", "größer 😀"),
+        ("nul\0", "nul\ufffd"),
+        ("ö\0", "ö\ufffd"),
+        ("half \ud83d!", "half ?!"),
+    ],
 )
 def test_text_is_what_a_database_takes(given: str, kept: str) -> None:
     assert clean(given) == kept

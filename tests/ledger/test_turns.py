@@ -66,7 +66,9 @@ async def test_giving_up_while_waiting_harms_nobody(queue: Queue, autojump_clock
     assert queue.order == ["first", "second"]
 
 
-async def test_giving_up_when_it_is_ones_turn_passes_it_on(queue: Queue, autojump_clock: trio.testing.MockClock) -> None:
+async def test_giving_up_when_it_is_ones_turn_passes_it_on(
+    queue: Queue, autojump_clock: trio.testing.MockClock
+) -> None:
     first = await queue.join("first", seconds=10)
     gives_up = await queue.join("gives up")
     await queue.join("second")
