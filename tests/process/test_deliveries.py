@@ -11,7 +11,7 @@ from daemon.sandbox.script import Say, Script
 from daemon.sandbox.server import open_sandbox
 from daemon.sandbox.switchboard import Switchboard
 from tests.configured import API_KEY, CALLER, SIGNING_SECRET
-from tests.process.nodes import Node, Sender, present, until
+from tests.process.nodes import Node, Sender, ending, present, until
 from tests.tools.server import Asked, open_server, says
 
 pytestmark = pytest.mark.exhaustive
@@ -33,7 +33,7 @@ async def test_a_delivery_survives_a_crash(tmp_path: Path) -> None:
         secret.write_text(SIGNING_SECRET)
         hook = f'[{{url = "http://127.0.0.1:{door.port}/calls", secret = "${{file:{secret}}}"}}]'
         node = Node(tmp_path, address, settings=(f"deliveries={hook}",))
-        try:
+        async with ending(node):
             await node.start()
             call = board.place(Script(steps=(Say("Hello there."),), seconds_per_word=0.01))
             await Sender(client, lambda: node).send(call)
@@ -46,8 +46,6 @@ async def test_a_delivery_survives_a_crash(tmp_path: Path) -> None:
             await node.start()
             await until(lambda: len(door.asked) > 1, 90, "it was tried again, by the next daemon")
             assert await node.stop() == 0
-        finally:
-            await node.close()
     first, last = door.asked[0], door.asked[-1]
     assert last.headers["webhook-id"] == first.headers["webhook-id"]
     assert last.body == first.body
