@@ -19,7 +19,7 @@ from daemon.errors import (
     SetupStopped,
 )
 from daemon.numbers.record import Record, Shelf, Wanted
-from daemon.numbers.secretstore import check_place, keep_secret
+from daemon.numbers.secretstore import check_place, free_generation, keep_secret
 from daemon.platforms.xai.numbers import PhoneNumber, PhoneNumbers, read_registration
 
 ATTEMPTS = 3
@@ -45,12 +45,12 @@ class Registrar:
 
         A number that this state directory has registered is left as it is. Errors: `SetupStopped`, `PlatformError`.
         """
-        record = self._shelf.load()
+        record = self._known()
         if record is not None and record.phase == "registered":
             if await self._find(record.wanted.number) is not None:
                 return record
             # It was taken off elsewhere; what is in place of its secret stays there.
-            fresh = replace(fresh, base=record.base, generation=record.generation + 1)
+            fresh = replace(fresh, base=record.base, generation=free_generation(record.base))
             record = None
         if record is None:
             await check_place(fresh.place)
@@ -63,7 +63,7 @@ class Registrar:
         `fresh` is the record to begin with where there is none, `wanted` replaces what the number was registered
         with. Errors: `SetupStopped`, `PlatformError`; before anything has changed, or with the journal to go on from.
         """
-        record = self._shelf.load() or fresh
+        record = self._known() or fresh
         if record is None:
             raise SetupStopped(
                 "this number was not registered from here: say with what to register it anew (--webhook, and --allow "
@@ -106,7 +106,12 @@ class Registrar:
 
     def told(self, record: Record) -> None:
         """Note that the operator knows of the registration; the SIP password is kept no longer."""
+        self._tidy(record)
         self._shelf.save(replace(record, told=True, sip_password=""))
+
+    def _known(self) -> Record | None:
+        record = self._shelf.load()
+        return None if record is None or record.phase == "gone" else record
 
     async def _begin_again(self, record: Record) -> Record:
         found = await self._find(record.wanted.number)
@@ -144,9 +149,13 @@ class Registrar:
                 record = self._shelf.load() or record
             else:
                 self._shelf.save(record)
+        self._tidy(record)
+        return record
+
+    def _tidy(self, record: Record) -> None:
+        """Remove kept answers: what they held is where it belongs."""
         for generation in range(1, record.generation + 1):
             self._shelf.drop_answer(generation)
-        return record
 
     async def _step(self, record: Record) -> Record:
         match record.phase:

@@ -28,13 +28,22 @@ async def check_place(place: SecretPlace) -> None:
 
 
 def _check_free(path: Path) -> None:
-    if path.exists() or path.is_symlink():
+    if _taken(path):
         raise SetupStopped(f"{path} is there already, and no secret is written over another; name another file")
+
+
+def _taken(path: Path) -> bool:
+    return path.exists() or path.is_symlink()
 
 
 def _try(path: Path, content: bytes) -> None:
     write_private(path, content)
     path.unlink()
+
+
+def free_generation(place: SecretPlace) -> int:
+    """The first generation whose place holds nothing: earlier registrations may have left their secrets."""
+    return next(generation for generation in range(1, 10_000) if not _taken(Path(place.numbered(generation).path)))
 
 
 async def keep_secret(place: SecretPlace, secret: Secret) -> None:
