@@ -196,7 +196,8 @@ class Plivo(Carrier[Seen]):
         off = {} if self._username else {"authentication_needed": False}
         return [
             Change(
-                key=f"settings of origination URI {self._uri}",
+                # As that of making it: who agreed to that agreed to what it is to be, should only half of it be done.
+                key=f"origination URI {self._uri}",
                 sign="~",
                 words=f"origination URI: {', '.join(wrong)}",
                 method="POST",
