@@ -3,8 +3,10 @@
 import click
 
 from daemon import __version__
+from daemon.cli.carrier import carrier
 from daemon.cli.check import check
 from daemon.cli.demo import demo
+from daemon.cli.numbers import numbers
 from daemon.cli.run import run
 
 
@@ -17,3 +19,5 @@ def main() -> None:
 main.add_command(run)
 main.add_command(check)
 main.add_command(demo)
+main.add_command(carrier)
+main.add_command(numbers)

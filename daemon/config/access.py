@@ -41,6 +41,8 @@ class Sketch(Struct, frozen=True, kw_only=True):
     """Where the platform is to announce calls, if the file says under which URL the world reaches this server."""
     carriers: dict[str, str] = {}
     """Carrier by number, where one is stated."""
+    routes: dict[str, str] = {}
+    """Agent by number."""
 
 
 def load_sketch(path: Path, overrides: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Sketch:
@@ -64,12 +66,15 @@ def load_sketch(path: Path, overrides: Sequence[str] = (), env: Mapping[str, str
         platform=access,
         agents=tuple(name for name, _ in tables(document, "agents")),
         webhook_url=_webhook_url(document),
-        carriers={
-            number: entry["carrier"]
-            for number, entry in tables(document, "numbers")
-            if isinstance(entry.get("carrier"), str) and entry["carrier"]
-        },
+        carriers=_texts(document, "carrier"),
+        routes=_texts(document, "agent"),
     )
+
+
+def _texts(document: dict[str, Any], key: str) -> dict[str, str]:
+    """One key of every number that has it."""
+    entries = ((number, entry.get(key)) for number, entry in tables(document, "numbers"))
+    return {number: text for number, text in entries if isinstance(text, str) and text}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -22,12 +22,19 @@ _SECRETS = "webhook_secrets"
 
 
 def write_number(
-    path: Path, number: str, *, agent: str | None, carrier: str, add: Iterable[str] = (), drop: Iterable[str] = ()
+    path: Path,
+    number: str,
+    *,
+    agent: str | None,
+    carrier: str,
+    add: Iterable[str] = (),
+    drop: Iterable[str] = (),
+    dry: bool = False,
 ) -> bool:
     """Put a number's agent, carrier and references to its secrets into the file; tells whether anything changed.
 
     References in `add` come first, those in `drop` go, the others stay. An agent or carrier that is stated already is
-    only replaced by one that is given.
+    only replaced by one that is given. With `dry`, only see whether it could be done.
 
     Errors: `SetupStopped` if the file can't be read, edited as meant, or written; it is then as it was.
     """
@@ -43,7 +50,8 @@ def write_number(
         edited, right = "", False
     if not right:
         raise SetupStopped(f"{path} is written in a way that can't be edited here; paste the lines for {number}")
-    _replace(path, edited)
+    if not dry:
+        _replace(path, edited)
     return True
 
 

@@ -117,8 +117,8 @@ class Registrar:
         found = await self._find(record.wanted.number)
         if found is None:
             raise SetupStopped(f"{record.wanted.number} is not registered; `callwarden numbers register` does that")
-        # What was never read is no secret that could be accepted, and the first of all comes after none.
-        known = record.phase == "registered" and record.generation > 0
+        # What was never read is no secret that could be accepted, nor is that of a registration made elsewhere.
+        known = record.phase == "registered" and record.number_id
         kept = (record.generation, *record.retired) if known else record.retired
         record = replace(
             record,

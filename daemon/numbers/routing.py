@@ -48,7 +48,7 @@ class Router(Generic[SeenT]):
 
     async def preview(self, *, undo: bool = False) -> Plan:
         """What would be done; changes nothing. Errors: `CarrierError`."""
-        return (await self._observe(undo=undo))[0]
+        return (await self._observe(undo=undo, keep=False))[0]
 
     async def carry_out(self, agreed: frozenset[str], *, undo: bool = False) -> Plan:
         """Do what was agreed to, by the keys of the changes, and nothing else; gives the plan that has nothing left.
@@ -59,7 +59,7 @@ class Router(Generic[SeenT]):
         done: dict[str, int] = {}
         failures = 0
         for _ in range(_MAX_ROUNDS):
-            plan, seen = await self._observe(undo=undo)
+            plan, seen = await self._observe(undo=undo, keep=True)
             if plan.refusals:
                 raise SetupStopped("; ".join(plan.refusals))
             if not plan.changes:
@@ -81,14 +81,14 @@ class Router(Generic[SeenT]):
                 failures = 0
         raise SetupStopped(f"{self._carrier.name} does not settle after {_MAX_ROUNDS} looks; look at its console")
 
-    async def _observe(self, *, undo: bool) -> tuple[Plan, SeenT]:
+    async def _observe(self, *, undo: bool, keep: bool) -> tuple[Plan, SeenT]:
         """Look, take for ours what was begun and has turned up, and plan."""
         seen = await self._look()
         there = self._carrier.found(seen)
         adopted = [key for key in self._book.pending if key in there]
         for key in adopted:
             self._book.made[there[key]] = self._book.pending.pop(key)
-        if adopted:
+        if adopted and keep:
             self._save()
         plan = self._carrier.undo if undo else self._carrier.plan
         return plan(seen, self._memory()), seen

@@ -31,14 +31,10 @@ class TelnyxDesk:
 
     def buy(self, number: str, **settings: object) -> dict[str, Any]:
         """Add a number to the account."""
-        one = {"id": str(next(self._ids)), "phone_number": number, "status": "active", "connection_id": None}
-        self.numbers[one["id"] or ""] = one = {
-            **one,
-            "connection_name": None,
-            "record_type": "phone_number",
-            **settings,
-        }
-        return one
+        one = str(next(self._ids))
+        bare: dict[str, object] = {"id": one, "phone_number": number, "status": "active"}
+        self.numbers[one] = {**bare, "connection_id": None, "connection_name": None, **settings}
+        return self.numbers[one]
 
     def __call__(self, asked: Asked) -> Answer:
         """Answer a request."""
