@@ -228,6 +228,8 @@ class Registrar:
             ) from error
         await keep_secret(record.place, registration.secret)
         number = registration.number
+        if not number.phone_number_id:
+            number = await self._find(record.wanted.number) or number
         return replace(
             record,
             phase="registered",

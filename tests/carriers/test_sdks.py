@@ -14,7 +14,6 @@ import pytest
 import telnyx
 import trio
 from twilio.http.http_client import TwilioHttpClient
-from twilio.http.response import Response
 from twilio.rest import Client
 
 from daemon.carriers.api import open_api
@@ -42,17 +41,17 @@ def authorized(scripted: Scripted) -> set[str | None]:
     return {asked.headers.get("authorization") for asked in scripted.asked}
 
 
-class Rewriting(TwilioHttpClient):
+class Rewriting:
     """Twilio's own HTTP client, sending to another host."""
 
     def __init__(self, base: str) -> None:
-        super().__init__()
         self._base = base
+        self._client = TwilioHttpClient()
 
-    def request(self, method: str, url: str, *arguments: Any, **options: Any) -> Response:
+    def request(self, method: str, url: str, *arguments: Any, **options: Any) -> Any:
         parts = urlsplit(url)
         rest = parts.path + (f"?{parts.query}" if parts.query else "")
-        return super().request(method, self._base + rest, *arguments, **options)
+        return self._client.request(method, self._base + rest, *arguments, **options)
 
 
 def twilio_by_its_client(base: str, account: str) -> None:

@@ -153,7 +153,10 @@ def read_registration(raw: bytes) -> Registration:
     answer = _snake(_decode(raw))
     if not isinstance(answer, dict):
         raise PlatformProtocolError("the answer to the registration is no JSON object")
-    number = _convert(answer.get("phone_number", {}), PhoneNumber)
+    try:
+        number = _convert(answer.get("phone_number", {}), PhoneNumber)
+    except PlatformProtocolError:
+        number = PhoneNumber()  # it can be listed again; the secret can't
     secret = _secret(answer)
     if secret is None:
         raise PlatformProtocolError("the answer to the registration holds no signing secret")
