@@ -107,7 +107,7 @@ class Typed(msgspec.Struct, frozen=True, kw_only=True):
         """The SIP password: the one that was given, or a new one; none where the carrier is known by address."""
         if not sip.auth_username:
             return ""
-        given: Secret | None = checked(lambda name: find_secret(name, os.environ), SIP_VARIABLE)
+        given = given_password()
         return given.reveal() if given is not None else new_sip_password()
 
     def agent_of(self, sketch: Sketch) -> str:
@@ -128,10 +128,16 @@ class Typed(msgspec.Struct, frozen=True, kw_only=True):
         write_number(path, self.number, agent=agent, carrier=carrier, add=references, dry=dry)
 
 
+def given_password() -> Secret | None:
+    """The SIP password, if its owner has brought one. Errors: `click.BadParameter`."""
+    return checked(lambda name: find_secret(name, os.environ), SIP_VARIABLE)
+
+
 def told(record: Record, typed: Typed, sketch: Sketch) -> dict[str, Any]:
-    """All there is to tell of a registration; the SIP password is told once."""
+    """All there is to tell of a registration. A SIP password that was made here is told once, and a given one never."""
     sip, carrier = record.wanted.sip, typed.carrier or sketch.carriers.get(record.wanted.number, "")
-    agent = typed.agent_of(sketch)
+    agent, given = typed.agent_of(sketch), given_password() if record.sip_password else None
+    made = "" if given is not None and given.reveal() == record.sip_password else record.sip_password
     lines = number_lines(record.wanted.number, agent=agent, carrier=carrier, references=record.references)
     return {
         "number": record.wanted.number,
@@ -140,7 +146,7 @@ def told(record: Record, typed: Typed, sketch: Sketch) -> dict[str, Any]:
         "webhook_url": record.wanted.webhook_url,
         "allowed_addresses": list(sip.allowed_addresses),
         "sip_username": sip.auth_username,
-        "sip_password": record.sip_password,
+        "sip_password": made,
         "secret_file": record.place.path,
         "webhook_secrets": list(record.references),
         "unit_lines": [line for line in _unit_lines(record) if line],

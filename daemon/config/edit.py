@@ -64,7 +64,8 @@ def number_lines(number: str, *, agent: str, carrier: str, references: Iterable[
 
 def _read(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        # Not as text: that would change how lines end.
+        text = path.read_bytes().decode()
         tomllib.loads(text)
     except OSError as error:
         raise SetupStopped(f"{path} can't be read: {error.strerror}") from None

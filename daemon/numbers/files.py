@@ -67,12 +67,20 @@ class Files:
         except OSError as error:
             raise _stopped(path, error) from None
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _alone(descriptor):
+                raise SetupStopped(f"another command is at work on {name}; wait for it to end")
             yield
-        except BlockingIOError:
-            raise SetupStopped(f"another command is at work on {name}; wait for it to end") from None
         finally:
             os.close(descriptor)
+
+
+def _alone(descriptor: int) -> bool:
+    """Lock a file; tells whether nobody else has it. The lock goes with the descriptor, so also when we are killed."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def write_private(path: Path, content: bytes) -> None:
