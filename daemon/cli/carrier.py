@@ -147,7 +147,7 @@ def _show(planned: Plan, *, requests: bool = False) -> None:
     for refusal in planned.refusals:
         click.echo(f"  ! {refusal}")
     for change in planned.changes:
-        click.echo(f"  {change.sign} {change.words}{'   <- calls go there from here on' * change.live}")
+        click.echo(f"  {change.sign} {change.words}{'   <- this moves the calls' * change.live}")
         if requests:
             click.echo(f"      {_request(change)}")
     if not planned.changes and not planned.refusals:

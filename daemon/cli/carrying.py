@@ -121,8 +121,9 @@ def remote(job: Job) -> Remote:
         recipes = f"`callwarden carrier plan {job.number} --carrier byo` has the recipes"
         raise click.UsageError(f"your own PBX is set up in its own configuration; {recipes}")
     if job.manners is None:
-        names = " and ".join(NEEDED[job.name])
-        raise click.UsageError(f"set {names} in the environment, or each with _FILE behind its name and a path in it")
+        names = NEEDED[job.name]
+        files = " and ".join(f"{name}_FILE" for name in names)
+        raise click.UsageError(f"set {' and '.join(names)} in the environment, or {files} to the files that hold them")
     return Remote(job=job, carrier=job.carrier, manners=job.manners)
 
 

@@ -174,7 +174,11 @@ def show(facts: dict[str, Any], *, written: Path | None) -> None:
     click.echo(facts["toml"])
     for line in facts["unit_lines"]:
         click.echo(f"\nFor the systemd unit, under [Service]:  {line}")
-    click.echo("\nRestart the daemon, so that it knows the secret.")
+    click.echo("\nRestart the daemon now: until it knows the secret, it refuses what is announced for this number.")
+    if len(facts["webhook_secrets"]) > 1:
+        click.echo(
+            f"The old secret is accepted until you give it up:  callwarden numbers rotate {number} --finish --write"
+        )
     if facts["carrier_steps"]:
         click.echo(f"\nAt your carrier:  callwarden carrier apply {number}\nor by hand:")
         for place, step in enumerate(facts["carrier_steps"], start=1):

@@ -27,7 +27,7 @@ async def test_plan_by_hand_and_by_api(machine: Machine) -> None:
     assert any(TARGET in line for line in lines[:6])
     assert f'  + trunk "callwarden {NUMBER}", calls may be transferred' in lines
     assert f'      POST /v1/Trunks {{"FriendlyName": "callwarden {NUMBER}", "TransferMode": "enable-all"}}' in lines
-    assert any("calls go there from here on" in line for line in lines)
+    assert any(line.endswith("   <- this moves the calls") for line in lines)
     assert machine.twilio.trunks == {}
 
 
