@@ -18,7 +18,7 @@ test: setup  ## Run the tests
 	@$(BIN)/pytest -q -n auto --dist worksteal
 
 exhaust: setup  ## Run what takes long: every checkpoint cancelled, 500 live calls, 1000 deliveries
-	@CALLWARDEN_EXHAUSTIVE=1 $(BIN)/pytest -q -n auto tests/calls/test_cancellations.py
+	@CALLWARDEN_EXHAUSTIVE=1 $(BIN)/pytest -q -n auto tests/calls/test_cancellations.py tests/numbers/test_routing.py
 	@$(BIN)/pytest -q -m exhaustive
 
 crash: setup  ## Kill the daemon at random moments under 50 live calls, KILLS=200 times, and lose nothing
