@@ -3,31 +3,39 @@
 Owner of the root nursery and of the two that serve:
 
     run_daemon
-    └─ root ................... until everything below has ended
-       ├─ signals ............. operate/signals.py
-       └─ serve_calls
-          ├─ debt collector ... calls/collector.py; outlives the calls, whose debts it takes over
-          ├─ supervisor ....... calls/supervisor.py, which owns the calls
-          └─ webhook server ... web/serve.py
+    └─ ledger ................. ledger/open.py; outlives everybody who writes into it
+       └─ root ................ until everything below has ended
+          ├─ signals .......... operate/signals.py
+          ├─ deliveries ....... deliveries/, out of the ledger's outbox
+          └─ serve_calls
+             ├─ debt collector  calls/collector.py; outlives the calls, whose debts it takes over
+             ├─ supervisor .... calls/supervisor.py, which owns the calls
+             ├─ ledger news ... calls/recovery.py; calls that come and go between nodes, orders
+             └─ webhook server  web/serve.py
 
-Start: platform, signals, addresses, collector, supervisor, server, READY. Stop: see `drain.py`. Nothing here knows what
-a call does.
+Start: ledger, platform, tools, addresses, signals, deliveries, collector, supervisor, recovery, server, READY. Stop:
+see `drain.py`. Nothing here knows what a call does.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 
 import structlog
 import trio
 from quart_trio import QuartTrio
 
+from daemon import deliveries
 from daemon.calls.collector import DebtCollector
+from daemon.calls.recovery import Past, follow, recover
 from daemon.calls.setting import Setting
 from daemon.calls.supervisor import Supervisor
 from daemon.config import Config
 from daemon.drain import drain, report
-from daemon.ledger.memory import MemoryLedger
+from daemon.ledger.base import Ledger
+from daemon.ledger.open import open_ledger
+from daemon.lookup.fetching import Fetch, open_fetch
 from daemon.observe.clock import WallClock, system_clock
 from daemon.observe.eventfile import open_event_file
 from daemon.observe.feed import Feed
@@ -38,6 +46,8 @@ from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
 from daemon.platforms.base import Platform
 from daemon.platforms.xai import open_platform
+from daemon.tools import open_tools
+from daemon.tools.base import Tool
 from daemon.web.ingress import create_app
 from daemon.web.limits import ServerLimits
 from daemon.web.listen import addresses, open_listeners
@@ -61,13 +71,19 @@ async def run_daemon(
     """Run until told to stop; gives the exit code. Started means ready, with the addresses it listens on.
 
     `events` names a file for everything that happens in calls. Cancelling hangs up every call and stops.
-    Errors: `StartError`, alone or in an exception group, and only before READY.
+    Errors: `StartError` and `ConfigError`, alone or in an exception group, and only before READY.
     """
     notifier, stop, feed = Notifier(), Stop(), Feed(wall)
     feed.watch(log_entries(transcripts=config.log.transcripts))
     feed.watch(Metrics().watch)
-    async with open_platform(config.platform.xai) as platform, open_event_file(events, feed):
-        setting = make_setting(config, platform, feed, wall, random.Random())
+    async with (
+        open_ledger(config, feed.watch) as opened,
+        open_platform(config.platform.xai) as platform,
+        open_tools(config.tools) as tools,
+        open_event_file(events, feed),
+        _open_fetch(config) as fetch,
+    ):
+        setting = make_setting(config, platform, opened.ledger, feed, wall, random.Random(), tools, fetch=fetch)
         supervisor = Supervisor(setting)
         # Before signals are ours, so that a look-up of a name that takes for ever can be interrupted.
         listeners = await open_listeners(config.server.bind)
@@ -75,12 +91,16 @@ async def run_daemon(
             toggle = partial(_toggle_pause, supervisor, stop, notifier)
             await root.start(watch_signals, stop, toggle, name="signals")
 
-            def ready() -> None:
+            def ready(recovered: int) -> None:
                 structlog.get_logger().info("ready", listening=addresses(listeners), agents=sorted(config.agents))
-                notifier.tell(READY=1, STATUS="ready")
+                notifier.tell(READY=1, STATUS=f"ready, {recovered} calls recovered" if recovered else "ready")
                 task_status.started(addresses(listeners))
 
-            code = await serve_calls(setting, supervisor, listeners, stop, notifier, ready)
+            # Started first, so that it is there to the last receipt.
+            await root.start(partial(deliveries.run, opened.database, config, wall, random.Random()), name="deliveries")
+            past = Past(orphans=opened.orphans, news=opened.keeper.news, report=opened.keeper.report)
+            code = await serve_calls(setting, supervisor, listeners, stop, notifier, ready, past)
+            await deliveries.flush(opened.database, config)
             root.cancel_scope.cancel(reason="stopped")
     structlog.get_logger().info("stopped", code=code)
     return code
@@ -92,11 +112,13 @@ async def serve_calls(
     listeners: Sequence[trio.abc.Listener[trio.abc.Stream]],
     stop: Stop,
     notifier: Notifier,
-    ready: Callable[[], None],
+    ready: Callable[[int], None],
+    past: Past | None = None,
 ) -> int:
     """Answer calls on these listeners until told to stop; gives the exit code.
 
-    The daemon without its edges (platform, addresses, signals, files), so that a simulation runs the very same.
+    The daemon without its edges (ledger, platform, addresses, signals, files), so that a simulation runs the very
+    same. Calls of the past are on the line again, or known not to be, before `ready` is told how many there were.
     Cancelling hangs up every call.
     """
     config = setting.config
@@ -106,8 +128,12 @@ async def serve_calls(
         try:
             async with trio.open_nursery() as serving:
                 await serving.start(supervisor.run, name="supervisor")
+                recovered = 0
+                if past is not None:
+                    recovered = await recover(past.orphans, supervisor, config.platform.xai.join_budget)
+                    collecting.start_soon(follow, past.news, supervisor, past.report, name="ledger news")
                 await serving.start(server.run, name="webhook server")
-                ready()
+                ready(recovered)
                 await stop.draining.wait()
                 collecting.start_soon(report, supervisor, notifier, name="progress")
                 overdue = await drain(supervisor, server, stop, notifier, config.drain)
@@ -122,11 +148,35 @@ async def serve_calls(
     return EXIT_OVERDUE if overdue else EXIT_DONE
 
 
-def make_setting(config: Config, platform: Platform, feed: Feed, wall: WallClock, rng: random.Random) -> Setting:
+def make_setting(
+    config: Config,
+    platform: Platform,
+    ledger: Ledger,
+    feed: Feed,
+    wall: WallClock,
+    rng: random.Random,
+    tools: Mapping[str, Tool] | None = None,
+    *,
+    fetch: Fetch | None = None,
+) -> Setting:
     """Put together what every call has around it."""
-    ledger = MemoryLedger()
     collector = DebtCollector(platform, ledger, feed, config.platform.xai, rng)
-    return Setting(config=config, platform=platform, ledger=ledger, collector=collector, feed=feed, wall=wall, rng=rng)
+    return Setting(
+        config=config,
+        platform=platform,
+        ledger=ledger,
+        collector=collector,
+        feed=feed,
+        wall=wall,
+        tools=tools or {},
+        rng=rng,
+        fetch=fetch,
+    )
+
+
+def _open_fetch(config: Config) -> AbstractAsyncContextManager[Fetch | None]:
+    """With what callers are looked up, if any agent wants that."""
+    return open_fetch() if any(agent.lookup.url for agent in config.agents.values()) else nullcontext()
 
 
 def _toggle_pause(supervisor: Supervisor, stop: Stop, notifier: Notifier) -> None:
@@ -149,11 +199,16 @@ def _webhook_app(setting: Setting, supervisor: Supervisor) -> QuartTrio:
     return create_app(
         reception=supervisor,
         verifier=Verifier(secrets, wall=setting.wall, tolerance=config.server.clock_tolerance),
-        read_webhook=setting.platform.read_webhook,
+        read_webhook=partial(setting.platform.read_webhook, keep=_wanted_headers(config)),
         webhook_path=config.server.webhook_path,
         max_body=config.server.max_body,
         body_timeout=config.server.header_timeout,
     )
+
+
+def _wanted_headers(config: Config) -> frozenset[str]:
+    """The SIP headers that some agent is told of, in lower case; of no other is any text kept."""
+    return frozenset(header.lower() for agent in config.agents.values() for header in agent.sip_headers)
 
 
 def _server_limits(config: Config) -> ServerLimits:

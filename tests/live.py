@@ -81,7 +81,8 @@ async def live_daemon(config: Config, folder: Path) -> AsyncIterator[Live]:
         trio.open_nursery() as nursery,
     ):
         config = with_xai(config, base_url=f"http://{address}", websocket_url=f"ws://{address}/v1/realtime")
-        config = msgspec.structs.replace(config, server=Server(bind=(f"unix:{socket}",)))
+        ledger = msgspec.structs.replace(config.ledger, url=f"sqlite:///{folder}/ledger.db")
+        config = msgspec.structs.replace(config, server=Server(bind=(f"unix:{socket}",)), ledger=ledger)
         live = Live(board, client, folder / "journal")
 
         ready = Ready()

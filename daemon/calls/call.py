@@ -10,16 +10,21 @@ from collections.abc import Sequence
 
 import trio
 
+from daemon.calls.casting import Casting
 from daemon.calls.outbox import Outbox
 from daemon.calls.setting import Setting
+from daemon.calls.toolbox import Toolbox
 from daemon.core import journal
 from daemon.core.agent import Agent
-from daemon.core.commands import Command, HangUp, Remember, SendFrame
+from daemon.core.commands import Command, HangUp, Remember, RunTool, SendFrame
 from daemon.core.conversation import Conversation
+from daemon.core.effects import Effect
 from daemon.core.frames import SessionUpdate
 from daemon.core.incoming import IncomingCall
-from daemon.core.receipts import Debt, Outcome, Receipt
+from daemon.core.receipts import ELSEWHERE, Debt, Outcome, Receipt
+from daemon.ledger.epochs import Orphan
 from daemon.platforms.base import Line
+from daemon.tools.base import Answer
 
 
 class Call:
@@ -52,8 +57,19 @@ class Call:
         self.transfers = 0
         """Transfers that are under way."""
         self.errands: trio.Nursery | None = None
-        """Where transfers run; exists while the call is attended to."""
+        """Where transfers and tools run; exists while the call is attended to."""
+        self.toolbox = Toolbox(self)
         self.receipt: Receipt | None = None
+        self.casting: Casting | None = None
+        """Who takes the call, and what they are told; None for one whose agent is given, and knows all it says."""
+        self.former: Orphan | None = None
+        """How it stood when it was taken over from an owner that is no more, if it was."""
+        self.effects: tuple[Effect, ...] = ()
+        """Its tools before it was taken over."""
+        self.reached = trio.Event()
+        """Set once a socket is open, or it is known that there will be none."""
+        self._begun = False
+        """Whether its agent is at work."""
         self.owed = False
         """Whether the collector has taken over the hang-up, and with it the receipt."""
 
@@ -72,6 +88,7 @@ class Call:
         if not self.ending.is_set():
             self.reasons = (*reasons, *self.because)
             self.ending.set()
+            self.reached.set()
         self.scope.cancel(reason=" > ".join(reasons))
 
     def over(self, outcome: Outcome, *reasons: str) -> None:
@@ -79,6 +96,10 @@ class Call:
         if not self.ending.is_set():
             self.outcome = outcome
         self.hang_up(*reasons)
+
+    def let_go(self) -> None:
+        """End our part in the call: it is another node's now, and so are its caller and its receipt."""
+        self.over("handed_over", ELSEWHERE)
 
     def remember(self, entry: journal.Entry) -> None:
         """Write an entry into the call's journal."""
@@ -95,7 +116,8 @@ class Call:
         """
         receipt = Receipt(outcome=outcome, reasons=self.reasons, joined=self.joined, seconds=self.since_webhook())
         events = self._events()
-        await self.setting.ledger.settle(self.id, receipt, events)
+        if not await self.setting.ledger.settle(self.id, receipt, events):
+            receipt = receipt.elsewhere()
         self.receipt = receipt
         self.remember(journal.Ended(receipt=receipt, events=events))
 
@@ -118,14 +140,41 @@ class Call:
         if self.line is not None:
             self._dropped.update(self.line.dropped)
         self.line, self.line_opened_at = line, trio.current_time()
+        self.reached.set()
 
     def _events(self) -> dict[str, int]:
         return dict(self.conversation.seen + self._dropped + Counter(self.line.dropped if self.line else {}))
 
     def begin(self) -> None:
-        """Configure and greet, on the call's first socket."""
+        """Configure and greet, on the call's first socket; a caller who was greeted before is not greeted again."""
         self.remember(journal.Joined(seconds=self.since_webhook()))
-        self.obey(self.conversation.start(trio.current_time()))
+        if self.casting is not None:
+            self._cast(self.casting)
+        now = trio.current_time()
+        if self.former is None or not self.former.joined:
+            self.obey(self.conversation.start(now))
+        else:
+            self.obey(self.conversation.adopt(now, self.since_webhook(), self.effects))
+
+    def _cast(self, casting: Casting) -> None:
+        """Give the call its agent, before a word is said; nobody has fed the conversation so far."""
+        before, agent = self.conversation.agent, casting.cast(self.incoming, self.setting.wall())
+        self.conversation = Conversation(agent, ready_timeout=self.setting.config.platform.xai.ready_timeout)
+        self._begun = True
+        if casting.earlier is not None:
+            self.remember(journal.Continued(earlier=casting.earlier))
+        if agent.name != before.name:
+            self.remember(journal.AgentChosen(agent=agent.name))
+            if self.errands is not None:
+                self.errands.start_soon(
+                    self.setting.ledger.assign, self.id, agent.name, name=f"note of agent {self.id}"
+                )
+
+    def inform(self) -> None:
+        """Something was learnt of the caller; an agent that is talking already is told at once."""
+        if self.casting is not None and self._begun:
+            agent = self.casting.cast(self.incoming, self.setting.wall())
+            self.obey(self.conversation.instruct(agent.session.instructions or ""))
 
     def resume(self) -> None:
         """Configure a new socket's session, ahead of everything that waits to be sent."""
@@ -133,6 +182,15 @@ class Call:
         if isinstance(update, SendFrame) and isinstance(update.frame, SessionUpdate):
             self.outbox.restart(update.frame)
         self.obey(rest)
+
+    @property
+    def tool_uses(self) -> set[str]:
+        """Ids of all uses of tools that we run, those of before a crash included."""
+        return self.conversation.tool_uses
+
+    def tool_done(self, use_id: str, answer: Answer) -> None:
+        """Let the conversation have what a tool gave."""
+        self.obey(self.conversation.tool_done(use_id, answer.output, trio.current_time(), why=answer.why))
 
     def obey(self, commands: Sequence[Command]) -> None:
         """Carry out what the conversation wants, in order, without waiting.
@@ -147,4 +205,6 @@ class Call:
                     self.hang_up(*reasons)
                 case Remember(entry):
                     self.remember(entry)
+                case RunTool(use):
+                    self.toolbox.run(use)
         self.timer.deadline = self.conversation.deadline

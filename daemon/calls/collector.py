@@ -80,8 +80,12 @@ class DebtCollector:
     async def _collect(self, debt: Debt) -> None:
         """See one debt through, over errors of ours too. Nothing but a cancellation ever leaves this function."""
         with structlog.contextvars.bound_contextvars(call_id=debt.call_id):
+            noted = False
             while debt.call_id in self._debts:
                 try:
+                    if not noted:
+                        await self._ledger.owe(debt)
+                        noted = True
                     await self._discharge(self._debts[debt.call_id])
                 except* Exception as bugs:
                     structlog.get_logger().error("debt_failed", exc_info=bugs)
@@ -93,12 +97,13 @@ class DebtCollector:
         self._debts[debt.call_id] = msgspec.structs.replace(debt, outcome=outcome)
         first = ("longest call has passed",) if outcome == "lost" else ()
         receipt = debt.receipt(outcome, trio.current_time(), first=first)
-        await self._ledger.settle(debt.call_id, receipt, debt.events)
+        if not await self._ledger.settle(debt.call_id, receipt, debt.events):
+            receipt = receipt.elsewhere()
         del self._debts[debt.call_id]
         self._fewer.set()
         self._fewer = trio.Event()
         self._feed.publish(debt.call_id, journal.Ended(receipt=receipt, events=debt.events))
-        if outcome == "lost":
+        if receipt.outcome == "lost":
             structlog.get_logger().error("call_lost", why=receipt.why)
 
     async def _hang_up(self, debt: Debt) -> Outcome:
@@ -110,6 +115,8 @@ class DebtCollector:
         while trio.current_time() < give_up_at:
             await self._wait(max(wished, pause * (0.5 + self._rng.random() / 2)))
             pause, wished = min(2 * pause, _LONGEST_PAUSE), 0.0
+            if not await self._ledger.ours(debt.call_id):
+                return "handed_over"
             with trio.move_on_after(self._config.hang_up_timeout):
                 try:
                     outcome = await self._platform.hang_up(debt.call_id)

@@ -1,17 +1,20 @@
 """What every call in this process has around it.
 
-Made once by the app; imports config, ledger, observe, platforms.
+Made once by the app; imports config, ledger, lookup, observe, platforms, tools.
 """
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from daemon.calls.collector import DebtCollector
 from daemon.config import Config
 from daemon.ledger.base import Ledger
+from daemon.lookup.fetching import Fetch
 from daemon.observe.clock import WallClock
 from daemon.observe.feed import Feed
 from daemon.platforms.base import Platform
+from daemon.tools.base import Tool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,5 +27,9 @@ class Setting:
     collector: DebtCollector
     feed: Feed
     wall: WallClock
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    """What agents can do besides talking, by name."""
     rng: random.Random = field(default_factory=random.Random)
     """For jitter only."""
+    fetch: Fetch | None = None
+    """With what callers are looked up; None if no agent does so."""

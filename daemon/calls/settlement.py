@@ -1,21 +1,27 @@
 """Paying a call's debt: however its scope was left, the caller's leg is down, or we say loudly that it may not be.
 
-Used by `attending.py` in its clean-up, under a timed shield. Imports platforms.base, core and errors; knows nothing of
-calls' insides.
+Used by `attending.py` in its clean-up, under a timed shield. Imports platforms.base, core, errors and the setting;
+knows nothing of calls' insides.
 """
 
 import structlog
 import trio
 
+from daemon.calls.setting import Setting
 from daemon.core.receipts import Outcome
 from daemon.errors import PlatformError
-from daemon.platforms.base import HangUpOutcome, LineEnd, Platform
+from daemon.platforms.base import HangUpOutcome, LineEnd
 
 
-async def pay(platform: Platform, call_id: str) -> Outcome | None:
-    """Hang up; None if the platform did not confirm it. The time limit is the caller's, and so is the shield."""
+async def pay(setting: Setting, call_id: str) -> Outcome | None:
+    """Hang up, unless the call is another node's now; None if the platform did not confirm it.
+
+    The time limit is the caller's, and so is the shield.
+    """
+    if not await setting.ledger.ours(call_id):
+        return "handed_over"
     try:
-        outcome = await platform.hang_up(call_id)
+        outcome = await setting.platform.hang_up(call_id)
     except PlatformError as error:
         structlog.get_logger().warning("hang_up_failed", why=str(error))
         return None

@@ -8,6 +8,7 @@ core, errors; the web and operate rooms hold it as `admission.Reception` or less
 import contextvars
 from collections.abc import Iterable
 
+import msgspec
 import structlog
 import trio
 
@@ -15,13 +16,18 @@ from daemon.calls.admission import Offer, Repeat, Verdict
 from daemon.calls.attending import attend
 from daemon.calls.briefing import brief
 from daemon.calls.call import Call
+from daemon.calls.casting import Casting
 from daemon.calls.overflow import announcer, divert
+from daemon.calls.recovery import debt_of, why_not_to_go_on
+from daemon.calls.roles import Role
 from daemon.calls.setting import Setting
 from daemon.calls.transfer import start_transfer
 from daemon.core import journal
 from daemon.core.incoming import IncomingCall
 from daemon.core.overflow import Plan, Refuse, read_plan
 from daemon.core.redaction import short_number
+from daemon.errors import LedgerUnavailable
+from daemon.ledger.epochs import Orphan
 
 # What stands in a diverted call's reasons.
 _OBSTACLES = {
@@ -30,8 +36,6 @@ _OBSTACLES = {
     Verdict.PAUSED: "paused",
 }
 
-# Seconds for a claim; the sender waits for its answer, and the caller listens to the ringing.
-_CLAIM_TIMEOUT = 5.0
 # Ids of answered calls, two for each; the ledger remembers more, but can't be asked without waiting.
 _REMEMBERED = 20_000
 
@@ -41,7 +45,9 @@ class Supervisor:
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
-        self._agents = {name: brief(name, agent) for name, agent in setting.config.agents.items()}
+        config = setting.config
+        self._agents = {name: brief(name, agent, config.tools) for name, agent in config.agents.items()}
+        self._roles = {name: Role(self._agents[name], agent) for name, agent in config.agents.items()}
         self._live: dict[str, tuple[Call, Offer]] = {}
         self._answered: dict[str, None] = {}
         self._changed = trio.Event()
@@ -50,11 +56,12 @@ class Supervisor:
         self._paused = False
         self._leaving = False
         self._closed = False
+        self._forced = False
 
     @property
     def ready(self) -> bool:
         """Whether a balancer should send calls here."""
-        return self._tasks is not None and not self._leaving and not self._paused
+        return self._tasks is not None and not self._leaving and not self._paused and self._setting.ledger.claims
 
     @property
     def live(self) -> int:
@@ -75,13 +82,36 @@ class Supervisor:
         obstacle = self._obstacle(incoming)
         if obstacle is None:
             agent = self._agents[self._setting.config.numbers[incoming.called or ""].agent]
-            return self._start(self._tasks, Call(incoming, agent, self._setting), ())
+            call = Call(incoming, agent, self._setting)
+            call.casting = Casting(self._roles, agent.name)
+            return self._start(self._tasks, call, ())
         plan = self._plan(incoming, obstacle)
         if isinstance(plan[0], Refuse):
             return Offer.decided(obstacle)
         call = Call(incoming, announcer(""), self._setting, counted=False)
         call.because = (f"overflow: {_OBSTACLES[obstacle]}",)
         return self._start(self._tasks, call, plan)
+
+    def take_over(self, orphan: Orphan) -> Call | None:
+        """Go on with a call whose owner is no more, as far as that makes sense; None if it is hung up instead.
+
+        Neither capacity nor a pause counts: the caller is on the line already.
+        """
+        call_id = orphan.incoming.call_id
+        if call_id in self._live:
+            return None  # it was lost to nobody: we have had it all the time
+        incoming = msgspec.structs.replace(orphan.incoming, received_at=trio.current_time() - orphan.age)
+        self._remember(incoming)
+        reasons = why_not_to_go_on(orphan, self._setting.config, closed=self._tasks is None or self._forced)
+        agent = self._agents.get(orphan.agent)
+        if reasons or agent is None or self._tasks is None:
+            self._setting.collector.owe(debt_of(orphan, incoming, reasons))
+            return None
+        call = Call(incoming, agent, self._setting)
+        call.former = orphan
+        call.casting = Casting(self._roles, agent.name, adopted=True)
+        self._start(self._tasks, call, ())
+        return call
 
     def _start(self, nursery: trio.Nursery, call: Call, plan: Plan) -> Offer:
         """Start the call's task; with a plan, to divert it."""
@@ -156,8 +186,18 @@ class Supervisor:
                 self._announce()
 
     async def _answer(self, call: Call, offer: Offer, plan: Plan) -> None:
-        with trio.fail_after(_CLAIM_TIMEOUT):
-            won = await self._setting.ledger.claim(call.incoming, call.conversation.agent.name)
+        if call.former is not None:
+            offer.decide(Verdict.CLAIMED)
+            call.remember(journal.TakenOver(former=call.former.former, seconds=call.since_webhook()))
+            await attend(call)
+            return
+        try:
+            # What is in headers is for the agent only; nobody keeps it.
+            claimed = msgspec.structs.replace(call.incoming, headers=())
+            won = await self._setting.ledger.claim(claimed, call.conversation.agent.name)
+        except LedgerUnavailable as error:
+            structlog.get_logger().error("call_not_claimed", why=str(error))
+            return
         if not won:
             offer.decide(Verdict.DUPLICATE)
             return
@@ -202,7 +242,8 @@ class Supervisor:
         self._announce()
 
     def hang_up_all(self, *reasons: str) -> None:
-        """End every call in progress."""
+        """End every call in progress, and take over no more."""
+        self._forced = True
         for call in self.calls():
             call.hang_up(*reasons)
 
@@ -212,6 +253,20 @@ class Supervisor:
         if known is not None:
             known[0].hang_up(*reasons)
         return known is not None
+
+    def let_go(self, call_id: str) -> None:
+        """End our part in a call that is another node's now, without hanging up."""
+        known = self._live.get(call_id)
+        if known is not None:
+            known[0].let_go()
+
+    async def gone(self, call_id: str) -> Call | None:
+        """Wait until a call is not in progress; gives it, or None if it was not."""
+        known = self._live.get(call_id)
+        while call_id in self._live:
+            await self._changed.wait()
+        await trio.lowlevel.checkpoint()
+        return known[0] if known else None
 
     def transfer(self, call_id: str, destination: str, *why: str) -> bool:
         """Begin to transfer one call to a configured destination; False if it can't be transferred now."""

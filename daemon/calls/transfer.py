@@ -40,6 +40,9 @@ async def refer(call: Call, destination: str, why: tuple[str, ...]) -> ReferResu
 
     Cancelling leaves it unknown whether the transfer happened.
     """
+    if not await call.setting.ledger.ours(call.id):
+        call.let_go()
+        return ReferResult.NO_CALL
     call.remember(journal.TransferAsked(destination=destination))
     outcome = await call.setting.platform.refer(call.id, call.setting.config.destinations[destination].uri)
     match outcome.result:

@@ -10,9 +10,9 @@ import structlog
 import trio
 
 from daemon.app import run_daemon
-from daemon.cli.configuration import configured, load_or_exit
+from daemon.cli.configuration import EXIT_CONFIG, configured, load_or_exit
 from daemon.config import Log
-from daemon.errors import StartError
+from daemon.errors import ConfigError, StartError
 from daemon.observe import log
 
 EXIT_MISSING = 69
@@ -35,16 +35,18 @@ def run(path: Path, overrides: tuple[str, ...], events: str | None) -> None:
     log.set_up(level=config.log.level, json=_wants_json(config.log))
     # What is loaded now stays for good; the collector need not look through it again and again during calls.
     gc.freeze()
-    code, missing = EXIT_MISSING, ""
+    code, problem = EXIT_MISSING, ""
     try:
         code = trio.run(partial(run_daemon, config, events=events))
     except* StartError as group:
-        missing = _first(group)
+        problem = _first(group)
+    except* ConfigError as group:
+        code, problem = EXIT_CONFIG, _first(group)
     except* Exception as bugs:
         structlog.get_logger().critical("crashed", exc_info=bugs)
         code = EXIT_BUG
-    if missing:
-        click.echo(f"callwarden: {missing}", err=True)
+    if problem:
+        click.echo(f"callwarden: {problem}", err=True)
     sys.exit(code)
 
 

@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+ELSEWHERE = "another node has the call"
+
 Outcome = Literal["caller_left", "hung_up", "transferred", "handed_over", "lost"]
 
 
@@ -22,6 +24,12 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     def why(self) -> str:
         """The chain as one line: `drain deadline 1h > SIGTERM` reads "the deadline, because of the signal"."""
         return " > ".join(self.reasons)
+
+    def elsewhere(self) -> "Receipt":
+        """What becomes of it when the call turns out to be another node's: that one's receipt counts."""
+        if self.outcome == "handed_over":
+            return self
+        return msgspec.structs.replace(self, outcome="handed_over", reasons=(ELSEWHERE, *self.reasons))
 
 
 class Debt(msgspec.Struct, frozen=True, kw_only=True):

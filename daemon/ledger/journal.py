@@ -27,7 +27,7 @@ from daemon.ledger.inserting import insert_new, insert_or_update
 from daemon.ledger.schema import DbNow, entries, turns, writers
 from daemon.ledger.text import as_json, key
 
-DELAY = 0.2
+DELAY = 0.5
 """Seconds for which records come together; what a power cut may cost, at most."""
 GROUP = 250
 """Records in a transaction; SQLite's claims wait for one at the most."""

@@ -64,7 +64,9 @@ async def open_daemon(
         await notify.bind(str(folder / "notify"))
         reading, writing = os.pipe()
         port = listener.getsockname()[1]
-        arguments = [f'server.bind=["fd://{listener.fileno()}"]', *settings]
+        # A ledger of its own, unless the settings name another.
+        own = (f'server.bind=["fd://{listener.fileno()}"]', f"ledger.url=sqlite:///{folder}/ledger.db")
+        arguments = [*own, *settings]
         command = [sys.executable, "-m", "daemon", "run", "--config", str(config), "--events", f"/dev/fd/{writing}"]
         command += [part for setting in arguments for part in ("--set", setting)]
         variables = {"CREDENTIALS_DIRECTORY": name, "XAI_API_KEY": api_key, "NOTIFY_SOCKET": str(folder / "notify")}

@@ -111,7 +111,7 @@ class Session:
         self.heard.append(frame)
         match kind:
             case "session.update":
-                self.configured_at = self.configured_at or trio.current_time()
+                self.configured_at = trio.current_time() if self.configured_at is None else self.configured_at
                 self._settings.update(frame.get("session", {}))
                 await self._emit("session.updated", session=self._session())
                 if self._settings.get("resumption", {}).get("enabled"):
@@ -244,8 +244,8 @@ class Session:
         began = trio.current_time()
         if words:
             status = await self._speak(reply.words, response_id, interruptible=interruptible)
-        if reply.tool and status == "completed":
-            for frame in function_call(self._wire, response_id, reply.tool, reply.arguments):
+        for place, use in enumerate(reply.uses if status == "completed" else (), start=1):
+            for frame in function_call(self._wire, response_id, place, use.tool, use.arguments):
                 await self._put(frame)
         seconds = len(words) * self._script.seconds_per_word
         if words and status == "completed":

@@ -31,7 +31,7 @@ async def test_answers_to_a_hang_up(
 ) -> None:
     call = world.dial()
     call.hang_up_refusals = refusals
-    assert await pay(world.platform, call.id) == outcome
+    assert await pay(world.setting, call.id) == outcome
     assert any(line["event"] == "hang_up_failed" for line in logged()) == (outcome is None)
 
 

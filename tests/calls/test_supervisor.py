@@ -15,6 +15,7 @@ from daemon.core.commands import Command
 from daemon.core.conversation import Conversation
 from daemon.core.events import Event, UnknownEvent
 from daemon.core.incoming import IncomingCall
+from daemon.errors import LedgerUnavailable
 from daemon.ledger.memory import MemoryLedger
 from daemon.platforms.base import ReferOutcome
 from daemon.sandbox.script import Emit, Leave, Reply, Say, Script, Wait
@@ -299,15 +300,32 @@ async def test_staleness_is_reckoned_by_the_senders_clock(autojump_clock: MockCl
     assert await world.supervisor.offer(signed_late).verdict() is Verdict.STALE
 
 
-async def test_a_claim_that_takes_for_ever(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
-    class Slow(MemoryLedger):
+async def test_a_claim_that_the_ledger_cannot_take(
+    nursery: trio.Nursery, autojump_clock: MockClock, logged: Logged
+) -> None:
+    class Down(MemoryLedger):
         async def claim(self, incoming: IncomingCall, agent: str) -> bool:
-            await trio.sleep(3600)
-            return True
+            await trio.sleep(5)
+            raise LedgerUnavailable("postgresql://db/calls: it can't be reached")
 
-    world = World(configuration(), nursery, ledger=Slow())
+    world = World(configuration(), nursery, ledger=Down())
     await world.start()
-    assert await world.offer(world.dial()).verdict() is Verdict.UNCLAIMED
+    call = world.dial()
+    assert await world.offer(call).verdict() is Verdict.UNCLAIMED
     await world.supervisor.idle()
-    assert trio.current_time() == 5
+    assert call.joins == 0
+    (line,) = [line for line in logged() if line["level"] == "error"]
+    assert (line["event"], line["why"]) == ("call_not_claimed", "postgresql://db/calls: it can't be reached")
+    world.stop()
+
+
+async def test_a_daemon_that_can_claim_nothing_is_not_ready(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    ledger = MemoryLedger()
+    world = World(configuration(), nursery, ledger=ledger)
+    await world.start()
+    answers = []
+    for claims in (True, False, True):
+        ledger.claims = claims
+        answers.append(world.supervisor.ready)
+    assert answers == [True, False, True]
     world.stop()

@@ -2,6 +2,8 @@
 
 import json
 import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,10 @@ def credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
+
+
+def ledger_in(folder: Path) -> tuple[str, str]:
+    return "--set", f"ledger.url=sqlite:///{folder}/ledger.db"
 
 
 SHIPPED = ("--config", str(ROOT / "config.toml"))
@@ -98,7 +104,7 @@ def test_help_and_version() -> None:
 def test_address_that_is_taken(credentials: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         bind = f"127.0.0.1:{taken.getsockname()[1]}"
-        result = run("run", *SHIPPED, "--set", f'server.bind=["{bind}"]')
+        result = run("run", *SHIPPED, "--set", f'server.bind=["{bind}"]', *ledger_in(credentials))
     assert result.exit_code == 69
     assert bind in result.stderr
     assert "[server] bind" in result.stderr
@@ -106,6 +112,27 @@ def test_address_that_is_taken(credentials: Path) -> None:
 
 
 def test_events_file_that_cannot_be_written(credentials: Path) -> None:
-    result = run("run", *SHIPPED, "--set", 'server.bind=["127.0.0.1:0"]', "--events", "/nowhere/events")
+    result = run(
+        "run", *SHIPPED, "--set", 'server.bind=["127.0.0.1:0"]', "--events", "/nowhere/events", *ledger_in(credentials)
+    )
     assert result.exit_code == 69
     assert "--events /nowhere/events" in result.stderr
+
+
+def test_a_ledger_in_a_folder_that_cannot_be(credentials: Path) -> None:
+    (credentials / "file").write_text("not a folder")
+    result = run("run", *SHIPPED, "--set", f"ledger.url=sqlite:///{credentials}/file/ledger.db")
+    assert result.exit_code == 69
+    assert "[ledger]" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_ledger_of_a_newer_version(credentials: Path) -> None:
+    with closing(sqlite3.connect(credentials / "ledger.db")) as database:
+        database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        database.execute("INSERT INTO alembic_version VALUES ('9999')")
+        database.commit()
+    result = run("run", *SHIPPED, *ledger_in(credentials))
+    assert result.exit_code == 78
+    assert "newer version of Callwarden" in result.stderr
+    assert "Traceback" not in result.output

@@ -18,6 +18,7 @@ def test_sigterm_during_start_up(tmp_path: Path, seconds: float) -> None:
     (tmp_path / "xai-webhook-secret").write_text(SIGNING_SECRET)
     command = [sys.executable, "-m", "daemon", "run", "--config", str(ROOT / "config.toml")]
     command += ["--set", f'server.bind=["unix:{tmp_path}/public.sock"]', "--set", "drain.lame_duck=0s"]
+    command += ["--set", f"ledger.url=sqlite:///{tmp_path}/ledger.db"]
     environment = {**os.environ, "CREDENTIALS_DIRECTORY": str(tmp_path), "XAI_API_KEY": API_KEY}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     time.sleep(seconds)

@@ -9,6 +9,7 @@ from structlog.typing import EventDict, WrappedLogger
 from daemon.app import make_setting, serve_calls
 from daemon.calls.supervisor import Supervisor
 from daemon.core.journal import Record
+from daemon.ledger.memory import MemoryLedger
 from daemon.observe.feed import Feed
 from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
@@ -19,6 +20,7 @@ from tests.simulation.listener import MemoryListener
 from tests.simulation.platform import Line, Platform
 from tests.simulation.scenario import Scenario
 from tests.simulation.senders import Sender
+from tests.simulation.tools import Run, SimulatedTool
 from tests.simulation.trace import Trace
 
 EPOCH = 1_790_000_000.0
@@ -55,7 +57,14 @@ class World:
         feed.watch(self._record)
         self.client = self.platform.client(config.platform.xai.base_url, API_KEY)
         xai = Xai(config.platform.xai, self.client, self.platform.dial)
-        self.setting = make_setting(config, xai, feed, self.wall, random.Random(scenario.seed))
+        self.runs: list[Run] = []
+        """Every run of a tool."""
+        tools = {
+            name: SimulatedTool(scenario.seed, self.platform, self.runs, idempotent=tool.idempotent)
+            for name, tool in config.tools.items()
+        }
+        ledger, dice = MemoryLedger(), random.Random(scenario.seed)
+        self.setting = make_setting(config, xai, ledger, feed, self.wall, dice, tools)
         self.collector = self.setting.collector
         self.supervisor = Supervisor(self.setting)
         self.stop = Stop()
@@ -143,7 +152,7 @@ class World:
         async with self.client, trio.open_nursery() as root:
             root.start_soon(self._end, root, name="the end of the daemon")
             code = await serve_calls(
-                self.setting, self.supervisor, [self.listener], self.stop, Notifier(""), lambda: None
+                self.setting, self.supervisor, [self.listener], self.stop, Notifier(""), lambda _: None
             )
             self.trace.note("daemon", f"exit code {code}")
         self.live_at_end = self.supervisor.live

@@ -1,0 +1,1 @@
+"""Measurements. Imports the product and the tests' stand-ins; imported by nothing."""
