@@ -13,6 +13,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 FLOORS = [
     "cli",
     "sandbox",
+    "replay",
     "app",
     "drain",
     "operate",
@@ -40,6 +41,7 @@ NURSERY_OWNERS = {
     "calls/supervisor.py": "the calls",
     "ledger/open.py": "what keeps the ledger",
     "observe/eventfile.py": "the writer of the events file",
+    "observe/recorder.py": "the writer of recordings",
     "platforms/xai/realtime.py": "one socket's reader and ping",
     "web/connection.py": "one connection's request",
     "web/serve.py": "the connections",

@@ -5,6 +5,7 @@ import click
 from daemon import __version__
 from daemon.cli.check import check
 from daemon.cli.demo import demo
+from daemon.cli.replay import replay
 from daemon.cli.run import run
 
 
@@ -17,3 +18,4 @@ def main() -> None:
 main.add_command(run)
 main.add_command(check)
 main.add_command(demo)
+main.add_command(replay)
