@@ -1,13 +1,13 @@
 """Every input ends up where it belongs."""
 
 from daemon.core import events as ev
+from daemon.core.agent import ToolRules
 from daemon.core.commands import Remember, RunTool, SendFrame
 from daemon.core.conversation import Conversation
 from daemon.core.effects import Effect, ToolUse
 from daemon.core.frames import FunctionCallOutput, ItemCreate, SessionUpdate
 from daemon.core.inputs import Adopted, Instructed, Received, Resumed, Started, ToolDone, Woken, apply
 from daemon.core.journal import CheckedIn, ToolEnded
-from daemon.core.agent import ToolRules
 from tests.core.scenes import PLAIN, like
 
 USE = ToolUse(id="fc-1", name="find", arguments="{}")

@@ -9,7 +9,7 @@ import pytest
 
 from daemon.core import events as ev
 from daemon.core.agent import KeypadRules
-from daemon.core.commands import HangUp, Remember, RunTool, SendFrame
+from daemon.core.commands import Command, HangUp, Remember, RunTool, SendFrame
 from daemon.core.effects import Effect, ToolUse
 from daemon.core.frames import ResponseCreate, spoken_exactly
 from daemon.core.inputs import Adopted, Input, Instructed, Received, Resumed, Started, ToolDone, Woken
@@ -61,7 +61,7 @@ def test_every_documented_event(example: dict[str, Any]) -> None:
 
 
 def test_commands_but_no_entries() -> None:
-    commands = [
+    commands: list[Command] = [
         SendFrame(ResponseCreate(event_id="cw-7")),
         Remember(CheckedIn()),
         RunTool(USE),
@@ -116,5 +116,5 @@ def test_secret_keys_are_others() -> None:
     "text", [b"", b"[]", b'{"line":"fed"}', b'{"line":"other","now":1}', b'{"line":"fed","no', b"\xff"]
 )
 def test_what_is_no_line(text: bytes) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         decode_line(text)
