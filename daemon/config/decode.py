@@ -15,7 +15,7 @@ import msgspec
 from daemon.config.checks import suggest
 from daemon.config.kinds import Check, Example, Filled, Notation
 from daemon.config.report import KeyPath, Report, dotted
-from daemon.config.secrets import EXPECTED_REFERENCE, Secret, fill, leave, leave_filled, resolve
+from daemon.config.secrets import EXPECTED_REFERENCE, Secret, fill, leave, leave_all, resolve
 from daemon.config.wording import amount, choices, expected, found, length_limit
 
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
@@ -135,7 +135,7 @@ class Decoder:
         filled = any(isinstance(mark, Filled) for mark in marks)
         text = _expect(str, "a string" if filled else f"a reference to a secret: {EXPECTED_REFERENCE}", raw)
         if not self._wanted(path):
-            return leave_filled(text) if filled else leave(text)
+            return leave_all(text) if filled else leave(text)
         return _checked(marks, fill(text, self._env) if filled else resolve(text, self._env))
 
     def _wanted(self, path: KeyPath) -> bool:

@@ -74,10 +74,31 @@ def resolve(reference: str, env: Mapping[str, str]) -> Secret:
     return _from_file(Path(name))
 
 
+def fill(text: str, env: Mapping[str, str]) -> Secret:
+    """Fetch the secrets that stand in a text, and put them in their places; the whole is a secret then.
+
+    Raises:
+        ValueError: As `resolve`, and for a reference that is none.
+    """
+    _check_references(text)
+    return Secret(_REFERENCE.sub(lambda reference: resolve(reference[0], env).reveal(), text))
+
+
+def _check_references(text: str) -> None:
+    if "${" in _REFERENCE.sub("", text):
+        raise ValueError(f"expected a reference to a secret after ${{, as in {EXPECTED_REFERENCE}")
+
+
 def leave(reference: str) -> Unfetched:
     """Leave a secret where it is, but see that it is referred to. Errors: `ValueError`."""
     _parts(reference)
     return Unfetched(reference)
+
+
+def leave_all(text: str) -> Unfetched:
+    """Leave the secrets that stand in a text where they are. Errors: `ValueError`."""
+    _check_references(text)
+    return Unfetched(text)
 
 
 def _parts(reference: str) -> tuple[str, str]:
@@ -85,23 +106,6 @@ def _parts(reference: str) -> tuple[str, str]:
     if match is None:
         raise ValueError(f"a secret is never written here itself; expected a reference: {EXPECTED_REFERENCE}")
     return match[1], match[2]
-
-
-def leave_filled(text: str) -> Unfetched:
-    """Leave the secrets in a text where they are, but see that they are referred to. Errors: `ValueError`."""
-    if "${" in _REFERENCE.sub("", text):
-        raise ValueError(f"expected a reference to a secret after ${{, as in {EXPECTED_REFERENCE}")
-    return Unfetched(text)
-
-
-def fill(text: str, env: Mapping[str, str]) -> Secret:
-    """Fetch the secrets that stand in a text, and put them in their places; the whole is a secret then.
-
-    Raises:
-        ValueError: As `resolve`, and for a reference that is none.
-    """
-    leave_filled(text)
-    return Secret(_REFERENCE.sub(lambda reference: resolve(reference[0], env).reveal(), text))
 
 
 def _from_environment(name: str, env: Mapping[str, str]) -> Secret:

@@ -29,6 +29,8 @@ _OLDEST_SQLITE = (3, 35, 0)
 # Bytes to which the write-ahead log shrinks once it was larger.
 _WAL_LIMIT = 16 * 1024 * 1024
 
+_PRAGMAS = ("journal_mode=WAL", f"journal_size_limit={_WAL_LIMIT}")
+
 _READS = "callwarden_reads"
 _FILE = "callwarden_file"
 
@@ -100,7 +102,7 @@ def file_id(name: str) -> tuple[int, int] | None:
 
 def _sqlite(url: URL, synchronous: str) -> Engine:
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False}, pool_size=4)
-    pragmas = ("journal_mode=WAL", f"synchronous={synchronous}", f"journal_size_limit={_WAL_LIMIT}")
+    pragmas = (*_PRAGMAS, f"synchronous={synchronous}")
 
     @event.listens_for(engine, "do_connect")
     def private(_dialect: object, _record: object, arguments: list[str], _options: object) -> None:
