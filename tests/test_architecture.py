@@ -12,6 +12,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 # Top to bottom; a room imports only from rooms further down, or from itself.
 FLOORS = [
     "cli",
+    "chat",
     "sandbox",
     "replay",
     "app",
@@ -33,6 +34,9 @@ GROUND = {"errors", ""}
 
 # Who may open a nursery, and what lives in it.
 NURSERY_OWNERS = {
+    "cli/chat.py": "the sandbox's sockets",
+    "chat/platform.py": "one line's listener and caller",
+    "chat/talk.py": "keyboard and signals",
     "app.py": "the daemon's services",
     "drain.py": "the wait of a drain",
     "calls/attending.py": "one call's lookup, transfers and tools",

@@ -4,6 +4,7 @@ import click
 
 from daemon import __version__
 from daemon.cli.calls import calls
+from daemon.cli.chat import chat
 from daemon.cli.check import check
 from daemon.cli.demo import demo
 from daemon.cli.ledger import ledger
@@ -20,5 +21,5 @@ def main() -> None:
     """Answer phone calls with a realtime voice agent, and prove how each call ended."""
 
 
-for command in (run, check, demo, replay, calls, show, tail, hangup, transfer, pause, resume, ledger):
+for command in (run, check, demo, chat, replay, calls, show, tail, hangup, transfer, pause, resume, ledger):
     main.add_command(command)

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Sequence
 from difflib import unified_diff
 from pathlib import Path
-from typing import Never
 
 import click
 import msgspec
@@ -16,6 +15,8 @@ from daemon import __version__
 from daemon.calls.briefing import brief
 from daemon.calls.roles import Role
 from daemon.cli.configuration import configured, load_or_exit
+from daemon.cli.opening import EXIT_MISSING, EXIT_USAGE, fail
+from daemon.cli.plain import harmless, make_console
 from daemon.config import Config
 from daemon.errors import StartError
 from daemon.replay.difference import Change, Difference, Pair, compare, differences
@@ -23,8 +24,6 @@ from daemon.replay.play import Act, acts_of, play
 from daemon.replay.recordings import Take, find, read
 
 EXIT_DIFFERENT = 1
-EXIT_USAGE = 2
-EXIT_MISSING = 69
 
 _LONGEST = 160
 _SIGNS = {"new": ("+", "green"), "gone": ("-", "red"), "changed": ("~", "yellow"), "moved": ("~", "yellow")}
@@ -48,7 +47,7 @@ def replay(path: Path, overrides: tuple[str, ...], call: str, agent: str | None,
         _print_json(takes, compared)
     else:
         for take, pairs in zip(takes, compared, strict=True):
-            _print(Console(highlight=False, markup=False, emoji=False, soft_wrap=True), config, take, pairs)
+            _print(make_console(), config, take, pairs)
     sys.exit(EXIT_DIFFERENT if any(differences(pairs) for pairs in compared) else 0)
 
 
@@ -56,10 +55,10 @@ def _one(found: Sequence[Path], call: str, config: Config) -> Path:
     if not found:
         folder = config.recording.directory
         where = f"in {folder}" if folder else "because [recording] directory names no folder; name the file itself"
-        _fail(f"there is no recording {call!a} {where}")
+        fail(f"there is no recording {call!a} {where}", EXIT_USAGE)
     if len(found) > 1:
         named = ", ".join(file.stem for file in found[:5]) + (", ..." if len(found) > 5 else "")
-        _fail(f"{call!a} may be any of {named}")
+        fail(f"{call!a} may be any of {named}", EXIT_USAGE)
     return found[0]
 
 
@@ -67,21 +66,19 @@ def _read(path: Path) -> tuple[Take, ...]:
     try:
         return read(path)
     except StartError as error:
-        _fail(str(error), EXIT_MISSING)
+        fail(str(error), EXIT_MISSING)
 
 
 def _compare(config: Config, path: Path, take: Take, name: str) -> list[Pair]:
     written = config.agents.get(name)
     if written is None:
         there_is = ", ".join(config.agents)
-        _fail(f"{path}: there is no agent {name!a} any more; name another one with --agent; there is: {there_is}")
+        fail(
+            f"{path}: there is no agent {name!a} any more; name another one with --agent; there is: {there_is}",
+            EXIT_USAGE,
+        )
     role = Role(brief(name, written, config.tools), written)
     return compare(acts_of(take), play(take, role, ready_timeout=config.platform.xai.ready_timeout))
-
-
-def _fail(why: str, code: int = EXIT_USAGE) -> Never:
-    click.echo(f"callwarden: {why}", err=True)
-    sys.exit(code)
 
 
 def _print_json(takes: Sequence[Take], compared: Sequence[Sequence[Pair]]) -> None:
@@ -103,23 +100,29 @@ def _print_json(takes: Sequence[Take], compared: Sequence[Sequence[Pair]]) -> No
 
 def _print(console: Console, config: Config, take: Take, pairs: Sequence[Pair]) -> None:
     opened, found = take.opened, differences(pairs)
-    console.print(f"call {opened.call_id}: agent {opened.agent}, recorded by {opened.build}, played by {__version__}")
+    console.print(
+        f"call {opened.call_id}: agent {opened.agent}, recorded by {opened.build}, played by {__version__}",
+        soft_wrap=True,
+    )
     number = config.numbers.get(opened.called or "")
     if number is None or number.agent != opened.agent:
         now = f"agent {number.agent}" if number else "nobody"
-        console.print(f"note: a call to {opened.called} is answered by {now} now, unless a lookup names another agent")
+        console.print(
+            f"note: a call to {opened.called} is answered by {now} now, unless a lookup names another agent",
+            soft_wrap=True,
+        )
     for pair in pairs:
         if pair.difference is None and pair.act is not None:
-            console.print(Text(f"  {_line(pair.act)}", style="dim"))
+            console.print(Text(f"  {_line(pair.act)}", style="dim"), soft_wrap=True)
         elif pair.difference is not None:
             _print_difference(console, pair.difference)
     if take.closed is None:
-        console.print("The recording breaks off here.")
+        console.print("The recording breaks off here.", soft_wrap=True)
     else:
         console.print(
             f"The call ended here: {take.closed.outcome or 'hang-up owed'} ({' > '.join(take.closed.reasons)})"
         )
-    console.print(f"{len(found)} different" if found else "Everything would be the same.")
+    console.print(f"{len(found)} different" if found else "Everything would be the same.", soft_wrap=True)
 
 
 def _print_difference(console: Console, difference: Difference) -> None:
@@ -128,10 +131,10 @@ def _print_difference(console: Console, difference: Difference) -> None:
     if act is None:
         return
     when = f" (was at {difference.then.at:.2f} s)" if difference.kind == "moved" and difference.then else ""
-    console.print(Text(f"{sign} {_line(act)}{when}", style=style))
+    console.print(Text(f"{sign} {_line(act)}{when}", style=style), soft_wrap=True)
     for change in difference.changes:
         for line in _change(change):
-            console.print(Text(f"      {line}", style=style))
+            console.print(Text(f"      {line}", style=style), soft_wrap=True)
 
 
 def _change(change: Change) -> list[str]:
@@ -165,6 +168,5 @@ def _words(wanted: dict[str, object]) -> str:
 
 
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=True)
-    text = text if text.isprintable() else ascii(text)
+    text = harmless(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
