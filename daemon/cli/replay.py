@@ -99,30 +99,22 @@ def _print_json(takes: Sequence[Take], compared: Sequence[Sequence[Pair]]) -> No
 
 
 def _print(console: Console, config: Config, take: Take, pairs: Sequence[Pair]) -> None:
-    opened, found = take.opened, differences(pairs)
-    console.print(
-        f"call {opened.call_id}: agent {opened.agent}, recorded by {opened.build}, played by {__version__}",
-        soft_wrap=True,
-    )
+    opened, closed, found = take.opened, take.closed, differences(pairs)
+    _say(console, f"call {opened.call_id}: agent {opened.agent}, recorded by {opened.build}, played by {__version__}")
     number = config.numbers.get(opened.called or "")
     if number is None or number.agent != opened.agent:
         now = f"agent {number.agent}" if number else "nobody"
-        console.print(
-            f"note: a call to {opened.called} is answered by {now} now, unless a lookup names another agent",
-            soft_wrap=True,
-        )
+        _say(console, f"note: a call to {opened.called} is answered by {now} now, unless a lookup names another agent")
     for pair in pairs:
-        if pair.difference is None and pair.act is not None:
-            console.print(Text(f"  {_line(pair.act)}", style="dim"), soft_wrap=True)
-        elif pair.difference is not None:
+        if pair.difference is not None:
             _print_difference(console, pair.difference)
-    if take.closed is None:
-        console.print("The recording breaks off here.", soft_wrap=True)
+        elif pair.act is not None:
+            _say(console, f"  {_line(pair.act)}", "dim")
+    if closed is None:
+        _say(console, "The recording breaks off here.")
     else:
-        console.print(
-            f"The call ended here: {take.closed.outcome or 'hang-up owed'} ({' > '.join(take.closed.reasons)})"
-        )
-    console.print(f"{len(found)} different" if found else "Everything would be the same.", soft_wrap=True)
+        _say(console, f"The call ended here: {closed.outcome or 'hang-up owed'} ({' > '.join(closed.reasons)})")
+    _say(console, f"{len(found)} different" if found else "Everything would be the same.")
 
 
 def _print_difference(console: Console, difference: Difference) -> None:
@@ -131,10 +123,15 @@ def _print_difference(console: Console, difference: Difference) -> None:
     if act is None:
         return
     when = f" (was at {difference.then.at:.2f} s)" if difference.kind == "moved" and difference.then else ""
-    console.print(Text(f"{sign} {_line(act)}{when}", style=style), soft_wrap=True)
+    _say(console, f"{sign} {_line(act)}{when}", style)
     for change in difference.changes:
         for line in _change(change):
-            console.print(Text(f"      {line}", style=style), soft_wrap=True)
+            _say(console, f"      {line}", style)
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    """Print a line; a recording may be somebody else's, so nothing in it may do anything to a terminal."""
+    console.print(Text(harmless(text), style=style), soft_wrap=True)
 
 
 def _change(change: Change) -> list[str]:
@@ -168,5 +165,5 @@ def _words(wanted: dict[str, object]) -> str:
 
 
 def _short(value: object) -> str:
-    text = harmless(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
