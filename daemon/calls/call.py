@@ -170,7 +170,10 @@ class Call:
         now, conversation = trio.current_time(), self.conversation
         commands = inputs.apply(conversation, given, now)
         if self.recording is not None:
-            self.recording.write(fed(given, commands, now, conversation.deadline, conversation.agent.keypad))
+            keypad = conversation.agent.keypad
+            hidden, end_key = keypad.sensitive, keypad.terminator
+            line = fed(given, commands, now, conversation.deadline, hides_keys=hidden, end_key=end_key)
+            self.recording.write(line)
         return commands
 
     def _cast(self, casting: Casting) -> None:

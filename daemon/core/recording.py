@@ -11,7 +11,6 @@ from typing import Any, assert_never
 
 import msgspec
 
-from daemon.core.agent import KeypadRules
 from daemon.core.commands import Command, Remember
 from daemon.core.events import (
     ContentPartAdded,
@@ -91,11 +90,16 @@ _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 
 
-def fed(given: Input, commands: Sequence[Command], now: float, deadline: float, keypad: KeypadRules) -> Fed:
-    """A line about an input, and what came of it. Keys that are to be kept secret are replaced by others."""
+def fed(
+    given: Input, commands: Sequence[Command], now: float, deadline: float, *, hides_keys: bool, end_key: str
+) -> Fed:
+    """A line about an input, and what came of it.
+
+    With `hides_keys`, keys are replaced by another one, but for `end_key`, which ends an entry.
+    """
     return Fed(
         now=now,
-        given=_heard(given.event, keypad) if isinstance(given, Received) else given,
+        given=_heard(given.event, hides_keys=hides_keys, end_key=end_key) if isinstance(given, Received) else given,
         wanted=tuple(wanted(commands)),
         deadline=None if deadline == inf else deadline,
     )
@@ -135,12 +139,12 @@ def decode_line(text: bytes) -> Line:
         raise ValueError(str(error)) from error
 
 
-def _heard(event: Event, keypad: KeypadRules) -> Heard:
+def _heard(event: Event, *, hides_keys: bool, end_key: str) -> Heard:
     match event:
         case MalformedEvent(type=kind, why=why):
             return Heard(malformed=(kind, why))
-        case DigitPressed(digit=str(digit)) if keypad.sensitive and digit != keypad.terminator:
-            event = msgspec.structs.replace(event, digit="1" if keypad.terminator == "0" else "0")
+        case DigitPressed(digit=str(digit)) if hides_keys and digit != end_key:
+            event = msgspec.structs.replace(event, digit="1" if end_key == "0" else "0")
         case ItemAdded() | ItemReplayed() | OutputItemAdded() | OutputItemDone():
             # Also where the platform may put keys that it hands to its model.
             event = msgspec.structs.replace(event, item=msgspec.structs.replace(event.item, content=None))

@@ -24,7 +24,7 @@ USE = ToolUse(id="fc-1", name="find", arguments='{"a": 1}')
 
 def again(given: Input, keypad: KeypadRules = OPEN) -> Input:
     """What is read of an input that was written."""
-    line = decode_line(encode_line(fed(given, [], 3.25, inf, keypad)))
+    line = decode_line(encode_line(fed(given, [], 3.25, inf, hides_keys=keypad.sensitive, end_key=keypad.terminator)))
     assert isinstance(line, Fed)
     return input_of(line)
 
@@ -68,7 +68,7 @@ def test_commands_but_no_entries() -> None:
         SendFrame(spoken_exactly("Bye.")),
         HangUp(("done", "why")),
     ]
-    line = decode_line(encode_line(fed(Woken(), commands, 3.25, 17.5, OPEN)))
+    line = decode_line(encode_line(fed(Woken(), commands, 3.25, 17.5, hides_keys=False, end_key="#")))
     assert isinstance(line, Fed)
     assert (line.now, line.deadline) == (3.25, 17.5)
     assert [each["kind"] for each in line.wanted] == ["SendFrame", "RunTool", "SendFrame", "HangUp"]
