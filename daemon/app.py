@@ -41,6 +41,7 @@ from daemon.observe.eventfile import open_event_file
 from daemon.observe.feed import Feed
 from daemon.observe.log import log_entries
 from daemon.observe.metrics import Metrics
+from daemon.observe.recorder import Recorder, open_recorder
 from daemon.operate.signals import watch_signals
 from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
@@ -82,8 +83,11 @@ async def run_daemon(
         open_tools(config.tools) as tools,
         open_event_file(events, feed),
         _open_fetch(config) as fetch,
+        open_recorder(config.recording.directory, keep=config.recording.keep) as recorder,
     ):
-        setting = make_setting(config, platform, opened.ledger, feed, wall, random.Random(), tools, fetch=fetch)
+        setting = make_setting(
+            config, platform, opened.ledger, feed, wall, random.Random(), tools, fetch=fetch, recorder=recorder
+        )
         supervisor = Supervisor(setting)
         # Before signals are ours, so that a look-up of a name that takes for ever can be interrupted.
         listeners = await open_listeners(config.server.bind)
@@ -158,6 +162,7 @@ def make_setting(
     tools: Mapping[str, Tool] | None = None,
     *,
     fetch: Fetch | None = None,
+    recorder: Recorder | None = None,
 ) -> Setting:
     """Put together what every call has around it."""
     collector = DebtCollector(platform, ledger, feed, config.platform.xai, rng)
@@ -171,6 +176,7 @@ def make_setting(
         tools=tools or {},
         rng=rng,
         fetch=fetch,
+        recorder=recorder,
     )
 
 

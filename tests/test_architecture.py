@@ -12,7 +12,9 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 # Top to bottom; a room imports only from rooms further down, or from itself.
 FLOORS = [
     "cli",
+    "chat",
     "sandbox",
+    "replay",
     "app",
     "drain",
     "operate",
@@ -34,6 +36,9 @@ GROUND = {"errors", ""}
 
 # Who may open a nursery, and what lives in it.
 NURSERY_OWNERS = {
+    "cli/chat.py": "the sandbox's sockets",
+    "chat/platform.py": "one line's listener and caller",
+    "chat/talk.py": "keyboard and signals",
     "app.py": "the daemon's services",
     "drain.py": "the wait of a drain",
     "calls/attending.py": "one call's lookup, transfers and tools",
@@ -44,6 +49,7 @@ NURSERY_OWNERS = {
     "deliveries/sender.py": "the deliveries on their way",
     "ledger/open.py": "what keeps the ledger",
     "observe/eventfile.py": "the writer of the events file",
+    "observe/recorder.py": "the writer of recordings",
     "platforms/xai/realtime.py": "one socket's reader and ping",
     "web/connection.py": "one connection's request",
     "web/serve.py": "the connections",

@@ -13,6 +13,7 @@ from daemon.ledger.base import Ledger
 from daemon.lookup.fetching import Fetch
 from daemon.observe.clock import WallClock
 from daemon.observe.feed import Feed
+from daemon.observe.recorder import Recorder
 from daemon.platforms.base import Platform
 from daemon.tools.base import Tool
 
@@ -33,3 +34,5 @@ class Setting:
     """For jitter only."""
     fetch: Fetch | None = None
     """With what callers are looked up; None if no agent does so."""
+    recorder: Recorder | None = None
+    """What records calls; None if they are not to be recorded."""

@@ -14,6 +14,8 @@ _COMMANDS = {
     "run": "run",
     "check": "check",
     "demo": "demo",
+    "chat": "chat",
+    "replay": "replay",
     "calls": "calls",
     "show": "show",
     "tail": "tail",

@@ -34,8 +34,8 @@ def load(
     """Load the file at `path`, with `dotted.key=value` overrides laid over it and secrets fetched.
 
     `env` is the environment in which secrets are looked up, by default that of the process. With `secrets_of`, only the
-    secrets of these tables are fetched; for whoever needs no others, and may not be able to read them. Reads files, so
-    a running daemon calls it in a worker thread.
+    secrets of these tables, or dotted keys, are fetched; for whoever needs no others, and may not be able to read them.
+    Reads files, so a running daemon calls it in a worker thread.
 
     Raises:
         ConfigError: With every problem that was found, each with the table and key or the `--set` it is in.
@@ -49,6 +49,7 @@ def load(
     _fetch_instructions(document, path.parent, report)
     check_texts(document, report, incomplete)
     _locate_ledger(document, path.parent)
+    _locate_recordings(document, path.parent)
     config = Decoder(report, os.environ if env is None else env, secrets_of).table(Config, document)
     if config is None or report.problems:
         # What is wrong with an inherited key is wrong in every heir.
@@ -97,6 +98,13 @@ def _locate_ledger(document: dict[str, Any], folder: Path) -> None:
         ledger["url"] = f"{_SQLITE}{(folder / url.removeprefix(_SQLITE)).absolute()}"
     if isinstance(directory, str) and directory:
         ledger["directory"] = str((folder / directory).absolute())
+
+
+def _locate_recordings(document: dict[str, Any], folder: Path) -> None:
+    recording = document.get("recording")
+    directory = recording.get("directory") if isinstance(recording, dict) else None
+    if isinstance(recording, dict) and isinstance(directory, str) and directory:
+        recording["directory"] = str((folder / directory).absolute())
 
 
 def _fetch_instructions(document: dict[str, Any], folder: Path, report: Report) -> None:

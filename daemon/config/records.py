@@ -179,6 +179,15 @@ class Log(Struct, frozen=True, kw_only=True):
     """Whether what callers and agents say is logged too."""
 
 
+class Recording(Struct, frozen=True, kw_only=True):
+    """`[recording]`: whether calls are recorded, to be played again; with all that is said and typed in them."""
+
+    directory: str = ""
+    """Folder for recordings, one file for each call; empty for none."""
+    keep: Duration = 604_800.0
+    """Seconds for which a recording is kept; 0 is for ever."""
+
+
 class Config(Struct, frozen=True, kw_only=True):
     """The whole file."""
 
@@ -206,3 +215,5 @@ class Config(Struct, frozen=True, kw_only=True):
     """How to stop."""
     log: Log = field(default_factory=Log)
     """What is logged."""
+    recording: Recording = field(default_factory=Recording)
+    """Whether calls are recorded."""

@@ -11,7 +11,7 @@ import pytest
 from daemon.config import Agent, Config, HttpTool, Keypad, Number, Secret, Server, TurnDetection, XaiPlatform, load
 from daemon.config.ledger import Delivery, Ledger
 from daemon.config.lookups import Lookup
-from daemon.config.records import Destination, Drain, Limits, Log, Recovery
+from daemon.config.records import Destination, Drain, Limits, Log, Recording, Recovery
 from tests.config.written import API_KEY, WEBHOOK_SECRET
 
 SHIPPED = Path(__file__).parents[2] / "config.toml"
@@ -33,6 +33,7 @@ TABLES: list[tuple[type[msgspec.Struct], tuple[str, ...]]] = [
     (Recovery, ("recovery",)),
     (Drain, ("drain",)),
     (Log, ("log",)),
+    (Recording, ("recording",)),
 ]
 # Required keys, and texts that are an example and no default.
 EXAMPLES = {"api_key", "webhook_secrets", "agent", "instructions", "greeting", "uri"}

@@ -16,6 +16,7 @@ from daemon.operate.systemd import Notifier
 from daemon.platforms.xai import Xai
 from daemon.sandbox.switchboard import Switchboard
 from tests.configured import API_KEY
+from tests.recorded import MemoryRecorder
 from tests.simulation.listener import MemoryListener
 from tests.simulation.platform import Line, Platform
 from tests.simulation.scenario import Scenario
@@ -64,7 +65,8 @@ class World:
             for name, tool in config.tools.items()
         }
         ledger, dice = MemoryLedger(), random.Random(scenario.seed)
-        self.setting = make_setting(config, xai, ledger, feed, self.wall, dice, tools)
+        self.recorder = MemoryRecorder()
+        self.setting = make_setting(config, xai, ledger, feed, self.wall, dice, tools, recorder=self.recorder)
         self.collector = self.setting.collector
         self.supervisor = Supervisor(self.setting)
         self.stop = Stop()

@@ -29,6 +29,10 @@ class Xai:
         """Open the socket to a call."""
         return self._realtime.join(call_id, conversation_id=conversation_id)
 
+    def converse(self, model: str) -> AbstractAsyncContextManager[Line]:
+        """Open an ordinary session, with nobody on the telephone."""
+        return self._realtime.converse(model)
+
     async def hang_up(self, call_id: str) -> HangUpOutcome:
         """End the caller's leg."""
         return await self._control.hang_up(call_id)
