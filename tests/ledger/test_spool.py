@@ -235,3 +235,20 @@ async def test_odd_text_goes_in_and_comes_out(place: Place) -> None:
     (operation,) = remains(place)
     assert isinstance(operation, Ended)
     assert operation.output == "nul \ufffd half ? line\nnext"
+
+
+async def test_nobody_is_told_before_it_is_on_the_disk(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    sync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").resolve())
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    spool = Spool(place, "dead")
+    await spool.put(STORY[0])
+    assert synced == [file_of(place), place.folder]  # a new file is lost without its folder
+    synced.clear()
+    await spool.put(STORY[1])
+    assert synced == [file_of(place)]
