@@ -9,8 +9,10 @@ Whose fault decides what happens: ours is an alarm, theirs is a log line.
     │   ├── LedgerUnavailable     the ledger can't take a claim now: disk full, locked, database down
     │   ├── AddressRefused        a tool's host is not in the public internet
     │   ├── TemplateBroken        words of the configuration that can't be made into a text
+    │   ├── FunctionBroken        a Python function of the operator's that can't be a tool
     │   └── OutboxFull            the platform stopped reading what we send
     └── TheirFault
+        ├── ToolFailed            a Python tool says that something did not work, and why
         ├── LookupFailed          the operator's server gave no usable answer about a caller
         ├── WebhookRefused        a delivery that is not signed, or not sense
         └── PlatformError
@@ -75,8 +77,19 @@ class TemplateBroken(OurFault):
     """A template of the configuration can't be used, or can't be rendered; the message says in which line and why."""
 
 
+class FunctionBroken(OurFault):
+    """A Python function can't be found, imported or described to a model; the message says what to do."""
+
+
 class OutboxFull(OurFault):
     """More frames wait to be sent on one call than a live connection could ever leave unsent."""
+
+
+class ToolFailed(TheirFault):
+    """Raised by a Python tool: it did not work, and the message is what the model is told about it.
+
+    The message may hold people's data: it goes to the model, and never into a log.
+    """
 
 
 class LookupFailed(TheirFault):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from daemon import config
+from daemon.config.tools import description_of, parameters_of
 from daemon.core.agent import Agent, FixedGreeting, GeneratedGreeting, Greeting, KeypadRules, ToolRules
 from daemon.core.frames import (
     Audio,
@@ -74,7 +75,7 @@ def _session(agent: config.Agent, tools: Mapping[str, config.Tool]) -> SessionSe
 
 
 def _function(name: str, tool: config.Tool) -> FunctionTool:
-    return FunctionTool(name=name, description=tool.description, parameters=tool.parameters)
+    return FunctionTool(name=name, description=description_of(tool), parameters=parameters_of(tool))
 
 
 def _audio(agent: config.Agent) -> Audio | None:

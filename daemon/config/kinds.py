@@ -118,6 +118,8 @@ JsonPointer = Annotated[str, Check(toolchecks.json_pointer)]
 PrivatePlace = Annotated[str, Check(toolchecks.private_place)]
 ResponseSize = Annotated[int, _SIZE, Meta(ge=1, le=4 << 20)]
 """Bytes that a model can still be given."""
+FunctionReference = Annotated[Any, Check(toolchecks.function_reference)]
+"""Where a Python function is; once loaded, the `Function` itself."""
 SipHeader = Annotated[str, Check(lookupchecks.sip_header)]
 LookupUrl = Annotated[str, Check(lookupchecks.lookup_url)]
 FieldName = Annotated[str, Check(lookupchecks.field_name)]
