@@ -24,6 +24,7 @@ from daemon.config.kinds import (
     ToolTimeout,
     ToolUrl,
 )
+from daemon.config.searches import PlatformTool
 from daemon.functions.signature import Function
 
 
@@ -89,21 +90,24 @@ class PythonTool(Struct, frozen=True, kw_only=True, tag_field="type", tag="pytho
         raise AssertionError("this function was not loaded")
 
 
-Tool = HttpTool | PythonTool
+OwnTool = HttpTool | PythonTool
+"""A tool that Callwarden runs."""
+Tool = OwnTool | PlatformTool
 """Any tool, told apart by `type`."""
 
 
-def parameters_of(tool: Tool) -> dict[str, Any]:
+def parameters_of(tool: OwnTool) -> dict[str, Any]:
     """What the model has to give, as the JSON Schema of an object."""
     return tool.parameters if isinstance(tool, HttpTool) else tool.loaded().parameters
 
 
-def description_of(tool: Tool) -> str:
+def description_of(tool: OwnTool) -> str:
     """What the model is told of a tool."""
     return tool.description if isinstance(tool, HttpTool) else tool.description or tool.loaded().description
 
 
 def properties(tool: Tool) -> dict[str, Any]:
-    """A tool's parameters by name, each with its schema."""
-    known: dict[str, Any] = parameters_of(tool).get("properties", {})
+    """A tool's parameters by name, each with its schema; none for one that the platform runs."""
+    schema = parameters_of(tool) if isinstance(tool, HttpTool | PythonTool) else {}
+    known: dict[str, Any] = schema.get("properties", {})
     return known

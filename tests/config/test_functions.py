@@ -42,7 +42,9 @@ def test_a_function_by_import_path_and_other_words_for_it(tmp_path: Path) -> Non
     text = MINIMAL + TOOL + 'function = "shlex:quote"\ndescription = "Quotes."\n'
     assert complaints(tmp_path, text) == [f'{NAME} function: its parameter "s" has no type hint']
     text = MINIMAL + TOOL + 'function = "daemon.core.durations:format_duration"\ndescription = "Says how long."\n'
-    assert description_of(loaded(tmp_path, text).tools["hours"]) == "Says how long."
+    tool = loaded(tmp_path, text).tools["hours"]
+    assert isinstance(tool, PythonTool)
+    assert description_of(tool) == "Says how long."
 
 
 @pytest.mark.parametrize(

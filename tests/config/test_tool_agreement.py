@@ -8,7 +8,7 @@ from daemon.config.tools import HttpTool, properties
 from tests.config.written import MINIMAL, complaints, loaded
 
 NAME = "config.toml: [tools.look_up]"
-TYPES = '"http", "python"'
+TYPES = '"http", "python", "web_search", "x_search", "file_search", "mcp"'
 TOOL = """
 [tools.look_up]
 type = "http"
