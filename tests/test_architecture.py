@@ -237,6 +237,7 @@ RECORDS = {
     "config/agents.py",
     "config/kinds.py",
     "config/ledger.py",
+    "config/operator.py",
     "config/records.py",
     "config/wording.py",
     "core/agent.py",

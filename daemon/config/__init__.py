@@ -11,6 +11,7 @@ it, open a socket, or put the text of a secret into a message.
 from daemon.config.agents import Agent, Keypad, TurnDetection
 from daemon.config.ledger import Delivery, Ledger
 from daemon.config.load import load
+from daemon.config.operator import DEFAULT_SOCKET, Operator, Tracing
 from daemon.config.records import (
     Config,
     Destination,
@@ -27,6 +28,7 @@ from daemon.config.secrets import Secret
 from daemon.config.units import parse_duration, parse_size
 
 __all__ = [
+    "DEFAULT_SOCKET",
     "Agent",
     "Config",
     "Delivery",
@@ -37,10 +39,12 @@ __all__ = [
     "Limits",
     "Log",
     "Number",
+    "Operator",
     "Platforms",
     "Recovery",
     "Secret",
     "Server",
+    "Tracing",
     "TurnDetection",
     "XaiPlatform",
     "load",

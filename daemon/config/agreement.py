@@ -20,6 +20,7 @@ def check_agreement(document: dict[str, Any], report: Report) -> None:
     _check_routes(document, report)
     _check_plans(document, report)
     _check_signatures(document, report)
+    _check_operator(document, report)
     for name, agent in tables(document, "agents"):
         _check_agent(name, agent, report)
 
@@ -91,6 +92,13 @@ def _check_signatures(document: dict[str, Any], report: Report) -> None:
         line = 'webhook_secrets = ["${credential:xai-webhook-secret}"]'
         what = f"missing, and {', '.join(bare)} has none of its own; add {line}"
         report.add(("platform", "xai", "webhook_secrets"), what)
+
+
+def _check_operator(document: dict[str, Any], report: Report) -> None:
+    operator = document.get("operator")
+    if isinstance(operator, dict) and operator.get("listen") and "token" not in operator:
+        line = 'token = "${credential:operator-token}"'
+        report.add(("operator", "token"), f"missing, and listen lets everybody on this machine in; add {line}")
 
 
 def _check_agent(name: str, agent: dict[str, Any], report: Report) -> None:

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from daemon.config import checks, plans
-from daemon.config.secrets import Secret, check_api_key, check_webhook_secret
+from daemon.config import checks, plans, reaching
+from daemon.config.secrets import Secret, check_api_key, check_operator_token, check_webhook_secret
 from daemon.config.units import (
     EXPECTED_DURATION,
     EXPECTED_SIZE,
@@ -72,6 +72,9 @@ Count = Annotated[int, Meta(ge=1)]
 """A number of things, one or more."""
 
 Bind = Annotated[str, Check(checks.bind_address)]
+ControlSocket = Annotated[str, Check(reaching.control_socket)]
+LoopbackBind = Annotated[str, Check(reaching.loopback_bind)]
+TraceUrl = Annotated[str, Check(reaching.trace_url)]
 WebhookPath = Annotated[str, Check(checks.webhook_path)]
 PublicUrl = Annotated[str, Check(checks.public_url)]
 HttpUrl = Annotated[str, Check(checks.url("https", "http"))]
@@ -93,5 +96,6 @@ Language = Annotated[str, Check(checks.language)]
 Terminator = Annotated[str, Check(checks.terminator)]
 KeyTerm = Annotated[str, Meta(min_length=1, max_length=50)]
 
+OperatorToken = Annotated[Secret, Check(check_operator_token)]
 ApiKey = Annotated[Secret, Check(check_api_key)]
 WebhookSecret = Annotated[Secret, Check(check_webhook_secret)]

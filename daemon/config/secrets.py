@@ -110,6 +110,13 @@ def check_api_key(secret: Secret) -> Secret:
     return secret
 
 
+def check_operator_token(secret: Secret) -> Secret:
+    """Refuse a token that could be guessed, or could not be sent in an HTTP header."""
+    if not re.fullmatch(r"[!-~]{16,512}", secret.reveal()):
+        raise ValueError("expected a token of 16 to 512 visible ASCII characters; make one with: openssl rand -hex 32")
+    return secret
+
+
 def check_webhook_secret(secret: Secret) -> Secret:
     """Refuse what is no symmetric Standard Webhooks secret: `whsec_` and the base64 of 24 to 64 bytes.
 

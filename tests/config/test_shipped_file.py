@@ -10,6 +10,7 @@ import pytest
 
 from daemon.config import Agent, Config, Keypad, Number, Secret, Server, TurnDetection, XaiPlatform, load
 from daemon.config.ledger import Delivery, Ledger
+from daemon.config.operator import Operator, Tracing
 from daemon.config.records import Destination, Drain, Limits, Log, Recovery
 from tests.config.written import API_KEY, WEBHOOK_SECRET
 
@@ -30,7 +31,9 @@ TABLES: list[tuple[type[msgspec.Struct], tuple[str, ...]]] = [
     (Limits, ("limits",)),
     (Recovery, ("recovery",)),
     (Drain, ("drain",)),
+    (Operator, ("operator",)),
     (Log, ("log",)),
+    (Tracing, ("tracing",)),
 ]
 # Required keys, and texts that are an example and no default.
 EXAMPLES = {"api_key", "webhook_secrets", "agent", "instructions", "greeting", "uri"}
@@ -43,12 +46,13 @@ COMMENTED = {
     "prefix_padding",
     "idle_timeout",
     "password",
+    "token",
 }
 
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    for name in ("xai-webhook-secret", "deliveries-secret", "ledger-password"):
+    for name in ("xai-webhook-secret", "deliveries-secret", "ledger-password", "operator-token"):
         (tmp_path / name).write_text(WEBHOOK_SECRET + "\n")
     return {"XAI_API_KEY": API_KEY, "CREDENTIALS_DIRECTORY": str(tmp_path)}
 
