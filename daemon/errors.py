@@ -7,6 +7,9 @@ Whose fault decides what happens: ours is an alarm, theirs is a log line.
     │   ├── ConfigError           the operator's file or secrets; exit 78
     │   ├── StartError            something the daemon stands on is missing: an address, a library; exit 69
     │   ├── LedgerUnavailable     the ledger can't take a claim now: disk full, locked, database down
+    │   ├── NotNow                an operator's wish that can't be fulfilled as things are
+    │   ├── NoSuchDestination     a destination that is not in the configuration
+    │   ├── NotReachable          the command line finds no daemon; exit 3
     │   └── OutboxFull            the platform stopped reading what we send
     └── TheirFault
         ├── WebhookRefused        a delivery that is not signed, or not sense
@@ -62,6 +65,18 @@ class StartError(OurFault):
 
 class LedgerUnavailable(OurFault):
     """The ledger does not work now, and may later; the message names what is wrong and the fix."""
+
+
+class NotNow(OurFault):
+    """What an operator wants can't be done as things are; the message says why."""
+
+
+class NoSuchDestination(OurFault):
+    """An operator named a destination that is not in the configuration; the message names those that are."""
+
+
+class NotReachable(OurFault):
+    """No daemon answers on its control socket; the message names the socket and the fix."""
 
 
 class OutboxFull(OurFault):

@@ -14,6 +14,9 @@ FLOORS = [
     "cli",
     "sandbox",
     "app",
+    "operating",
+    "control",
+    "reload",
     "drain",
     "operate",
     "web",
@@ -28,7 +31,8 @@ GROUND = {"errors", ""}
 
 # Who may open a nursery, and what lives in it.
 NURSERY_OWNERS = {
-    "app.py": "the daemon's services",
+    "app.py": "the calls and what they owe",
+    "operating.py": "what operates the daemon; its server",
     "drain.py": "the wait of a drain",
     "calls/attending.py": "one call's transfers",
     "calls/collector.py": "the debts",

@@ -1,6 +1,7 @@
-"""What every call in this process has around it.
+"""What a call has around it.
 
-Made once by the app; imports config, ledger, observe, platforms.
+Made by the app, one for each generation of the configuration: a call keeps the setting it began with, and all settings
+share everything but the configuration. Imports config, ledger, observe, platforms.
 """
 
 import random
@@ -26,3 +27,7 @@ class Setting:
     wall: WallClock
     rng: random.Random = field(default_factory=random.Random)
     """For jitter only."""
+    generation: int = 1
+    """Which configuration this is, counted from the start of the daemon."""
+    loaded_at: float = 0.0
+    """When it was loaded, Unix seconds."""

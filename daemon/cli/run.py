@@ -11,7 +11,7 @@ import trio
 
 from daemon.app import run_daemon
 from daemon.cli.configuration import EXIT_CONFIG, configured, load_or_exit
-from daemon.config import Log
+from daemon.config import Log, load
 from daemon.errors import ConfigError, StartError
 from daemon.observe import log
 
@@ -29,7 +29,8 @@ EXIT_BUG = 70
 def run(path: Path, overrides: tuple[str, ...], events: str | None) -> None:
     """Answer calls until told to stop.
 
-    SIGTERM or SIGINT takes no more calls and waits for those in progress; a second one hangs them up.
+    SIGTERM or SIGINT takes no more calls and waits for those in progress; a second one hangs them up. SIGHUP loads the
+    configuration anew for new calls, SIGUSR1 pauses and resumes, SIGUSR2 writes the live task tree into the log.
     """
     config = load_or_exit(path, overrides)
     log.set_up(level=config.log.level, json=_wants_json(config.log))
@@ -37,7 +38,7 @@ def run(path: Path, overrides: tuple[str, ...], events: str | None) -> None:
     gc.freeze()
     code, problem = EXIT_MISSING, ""
     try:
-        code = trio.run(partial(run_daemon, config, events=events))
+        code = trio.run(partial(run_daemon, config, events=events, read=partial(load, path, overrides)))
     except* StartError as group:
         problem = _first(group)
     except* ConfigError as group:

@@ -6,8 +6,8 @@ Owner of no nursery. Imports Trio, SQLAlchemy and this room's engine and failure
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 
 import trio
@@ -19,6 +19,9 @@ from daemon.ledger.failures import explained
 
 T = TypeVar("T")
 
+Timed = Callable[[str, float, bool], None]
+"""(`write`, `lazy` or `read`; seconds, waiting included; whether it worked)"""
+
 _THREADS = 12
 # Seconds for one transaction, waiting for its turn included.
 LIMIT = 5.0
@@ -29,6 +32,8 @@ class Database:
 
     def __init__(self, engines: Engines) -> None:
         self.engines = engines
+        self.timed: Timed = lambda _kind, _seconds, _worked: None
+        """Told of every transaction."""
         self._limiter = trio.CapacityLimiter(_THREADS)
         self._turns = Turns() if engines.file else None
 
@@ -39,18 +44,31 @@ class Database:
         longer than `limit` seconds; then, and when cancelled, it is unknown whether it was committed.
         """
         engine = self.engines.lazy if lazy else self.engines.durable
-        with trio.move_on_after(limit):
-            if self._turns is None:
-                return await self._in_thread(engine, work, reads=False)
-            async with self._turns.turn(last=lazy):
-                return await self._in_thread(engine, work, reads=False)
-        raise LedgerUnavailable(f"{self.engines.where}: no answer within {limit:g} s")
+        with self._watched("lazy" if lazy else "write"):
+            with trio.move_on_after(limit):
+                if self._turns is None:
+                    return await self._in_thread(engine, work, reads=False)
+                async with self._turns.turn(last=lazy):
+                    return await self._in_thread(engine, work, reads=False)
+            raise LedgerUnavailable(f"{self.engines.where}: no answer within {limit:g} s")
 
     async def read(self, work: Callable[[Connection], T], *, limit: float = LIMIT) -> T:
         """Run a function that only reads. Errors: as `write`."""
-        with trio.move_on_after(limit):
-            return await self._in_thread(self.engines.lazy, work, reads=True)
-        raise LedgerUnavailable(f"{self.engines.where}: no answer within {limit:g} s")
+        with self._watched("read"):
+            with trio.move_on_after(limit):
+                return await self._in_thread(self.engines.lazy, work, reads=True)
+            raise LedgerUnavailable(f"{self.engines.where}: no answer within {limit:g} s")
+
+    @contextmanager
+    def _watched(self, kind: str) -> Iterator[None]:
+        """Tell how long it took, unless it was cancelled."""
+        began = trio.current_time()
+        try:
+            yield
+        except LedgerUnavailable:
+            self.timed(kind, trio.current_time() - began, False)
+            raise
+        self.timed(kind, trio.current_time() - began, True)
 
     async def _in_thread(self, engine: Engine, work: Callable[[Connection], T], *, reads: bool) -> T:
         def run() -> T:

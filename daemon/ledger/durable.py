@@ -6,6 +6,7 @@ observe; what runs beside it is in `keeping.py`.
 """
 
 import uuid
+from collections import Counter
 from functools import partial
 
 import structlog
@@ -50,6 +51,8 @@ class DurableLedger:
         """Calls of ours without a receipt."""
         self._uncertain: dict[str, str] = {}
         """Attempts whose answer was lost, by call."""
+        self.at_fault: Counter[str] = Counter()
+        """Claims that were made `without` the ledger, or `refused` because of it."""
         self._without: dict[str, None] = {}
         """Webhook ids of calls that were answered without the ledger."""
 
@@ -85,6 +88,7 @@ class DurableLedger:
         if not self._degrade:
             if self._uncertain.pop(incoming.call_id, None):
                 await self._spool.put(operations.Disclaimed(attempt=wanted.attempt))
+            self.at_fault["refused"] += 1
             raise LedgerUnavailable(self._health.why)
         if incoming.webhook_id in self._without or incoming.call_id in self.held:
             return False
@@ -92,6 +96,7 @@ class DurableLedger:
         self.held[incoming.call_id] = wanted
         self._uncertain.pop(incoming.call_id, None)
         await self._spool.put(operations.Claimed(claim=wanted))
+        self.at_fault["without"] += 1
         structlog.get_logger().error("claimed_without_ledger", call_id=incoming.call_id, why=self._health.why)
         return True
 

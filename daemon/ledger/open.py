@@ -40,6 +40,11 @@ class OpenLedger:
     database: Database
     health: Health
     keeper: Keeper
+    lease: Lease
+    node: str
+    """Our name among the nodes."""
+    folder: Path
+    """Where the ledger keeps what is not in the database."""
     orphans: tuple[Orphan, ...]
     """Calls that were somebody's who is no more, and are ours now."""
 
@@ -53,11 +58,12 @@ async def open_ledger(config: Config, watch: Callable[[Watcher], None]) -> Async
     """
     table = config.ledger
     engines = make_engines(table.url, table.password.reveal() if table.password else "")
-    place = Place(_directory(table.directory, engines))
+    folder, node = _directory(table.directory, engines), table.node or platform.node()
+    place = Place(folder)
     degrade = table.on_failure == "degrade" or (table.on_failure == "auto" and engines.file is not None)
     endpoints = tuple(Endpoint(url=each.url, events=each.events) for each in config.deliveries)
     database, health = Database(engines), Health()
-    lease = Lease(database, place, table.node or platform.node(), table.lease)
+    lease = Lease(database, place, node, table.lease)
     lease.begin()
     spool = Spool(place, lease.epoch)
     journal = JournalWriter(database, health, transcripts=table.transcripts)
@@ -76,7 +82,7 @@ async def open_ledger(config: Config, watch: Callable[[Watcher], None]) -> Async
             if engines.file is None:
                 nursery.start_soon(listen, engines.lazy, keeper.wake, name="ledger listener")
             try:
-                yield OpenLedger(ledger, database, health, keeper, orphans)
+                yield OpenLedger(ledger, database, health, keeper, lease, node, folder, orphans)
             finally:
                 nursery.cancel_scope.cancel(reason="the ledger is closed")
                 with trio.move_on_after(_LAST_WORDS, shield=True):

@@ -8,7 +8,7 @@ kept to warnings: httpx would write the URL, and with it the call's id, of every
 import contextlib
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TextIO, cast
 
 import msgspec
@@ -37,6 +37,11 @@ def set_up(*, level: str, json: bool, stream: TextIO | None = None) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(stream=stream, level=logging.WARNING, format="%(name)s: %(message)s", force=True)
+
+
+def set_level(level: str) -> None:
+    """Write what is at least this important, from now on."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]))
 
 
 class _Sink:
@@ -77,12 +82,12 @@ def _console(*, colors: bool) -> Sequence[Processor]:
     )
 
 
-def log_entries(*, transcripts: bool) -> Watcher:
-    """A watcher that writes a line for each entry that is news, without people's words and digits."""
+def log_entries(transcripts: Callable[[], bool]) -> Watcher:
+    """A watcher that writes a line for each entry that is news, without people's digits, and mostly their words."""
     log = structlog.get_logger()
 
     def watch(record: journal.Record) -> None:
-        fields = _fields(record.entry, transcripts=transcripts)
+        fields = _fields(record.entry, transcripts=transcripts())
         if fields is not None:
             log.info(_snake(type(record.entry).__name__), call_id=record.call_id, **fields)
 

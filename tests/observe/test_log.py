@@ -17,7 +17,7 @@ RECEIPT = Receipt(outcome="hung_up", reasons=("drain deadline 1h", "SIGTERM"), j
 
 
 def line(entry: journal.Entry, logged: Logged, *, transcripts: bool = False) -> dict[str, Any]:
-    log_entries(transcripts=transcripts)(journal.Record(at=0.0, call_id="c", entry=entry))
+    log_entries(lambda: transcripts)(journal.Record(at=0.0, call_id="c", entry=entry))
     lines = logged()
     assert len(lines) == 1
     return {key: value for key, value in lines[0].items() if key not in ("timestamp", "level")}
@@ -69,7 +69,7 @@ def test_reasons_only_when_asked_for(logged: Logged) -> None:
 
 
 def test_words_in_the_making_are_no_news(logged: Logged) -> None:
-    watch = log_entries(transcripts=True)
+    watch = log_entries(lambda: True)
     watch(
         journal.Record(at=0.0, call_id="c", entry=journal.Said(item_id="i", speaker="agent", text="Hel", final=False))
     )
@@ -77,7 +77,7 @@ def test_words_in_the_making_are_no_news(logged: Logged) -> None:
 
 
 def test_digits_are_nowhere_even_with_transcripts(logged: Logged) -> None:
-    watch = log_entries(transcripts=True)
+    watch = log_entries(lambda: True)
     entries: list[journal.Entry] = [
         journal.KeyPressed(digit=DIGITS),
         journal.DigitsCollected(digits=DIGITS, count=16, trigger="idle"),
