@@ -45,6 +45,7 @@ WAITS = {
     "platforms.xai.realtime.Realtime._open_stream": "a connection to the platform",
     "platforms.xai.realtime.Realtime._handshake": "the WebSocket's handshake",
     "platforms.xai.realtime.tcp_dial.<locals>.dial": "a connection to the platform",
+    "platforms.xai.stream.WatchedStream.receive_some": "bytes from the platform",
     "platforms.xai.rest.CallControl.hang_up": "the platform to confirm a hang-up",
     "platforms.xai.rest.CallControl.refer": "the destination to answer",
     "ledger.database.Database._in_thread": "a transaction",
@@ -53,6 +54,10 @@ WAITS = {
     "ledger.keeping.Keeper.mend": "the ledger to fail",
     "ledger.keeping.Keeper.forget": "the next look for old calls",
     "ledger.journal.JournalWriter.run": "something to write down",
+    "ledger.owed.DeliveriesOwed.look": "the next look for deliveries",
+    "operate.watchdog.Watchdog.feed": "the watchdog's next meal",
+    "web.applications.Applications._run": "an answer to be made",
+    "web.applications.Inbox.receive": "more of a request",
     "observe.eventfile._Watcher.write": "something to write down",
     "observe.lag.LoopLag.sample": "its next sample",
     "web.serve.Server._accept": "connections",
@@ -111,8 +116,8 @@ def _function_of(frame: FrameType) -> str:
 
 
 def _name_of(task: trio.lowlevel.Task) -> str:
-    # Tasks that libraries start are named after their function.
-    return task.name.rpartition(".")[2] if task.name.startswith("trio") else task.name
+    # Tasks that libraries start are named after their function, with its module.
+    return task.name if " " in task.name else task.name.rpartition(".")[2]
 
 
 def _debt(call: CallView) -> str:
