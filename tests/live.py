@@ -66,6 +66,15 @@ class Ready(trio.TaskStatus[list[str]]):
         self.event.set()
 
 
+async def eventually(check: Callable[[], object], seconds: float = 5.0) -> None:
+    """Wait until something is true."""
+    for _ in range(int(seconds / 0.01)):
+        if check():
+            return
+        await trio.sleep(0.01)
+    raise AssertionError("it did not come true")
+
+
 def kill(number: signal.Signals = signal.SIGTERM) -> None:
     """Send this process, in which the daemon runs, a signal."""
     os.kill(os.getpid(), number)

@@ -6,3 +6,8 @@ def short_number(number: str | None) -> str:
     if number is None:
         return "unknown"
     return number if len(number) <= 6 else f"{number[:-7]}…{number[-2:]}"
+
+
+def printable(words: str) -> str:
+    """Somebody's words, fit for a terminal or a log: no control characters, no marks that turn text around."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())

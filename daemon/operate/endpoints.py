@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 import trio
 
+from daemon.core.redaction import printable
 from daemon.core.snapshots import Action, CallDetail, CallView, Reloaded, Status, TaskView
 from daemon.operate.desk import Desk
 
@@ -135,11 +136,6 @@ async def _drain(desk: Desk, asked: Asked) -> Action:
 
 async def _reload(desk: Desk, asked: Asked) -> Reloaded:
     return await desk.reload(asked.who)
-
-
-def printable(words: str) -> str:
-    """An operator's words, fit to stand in a log: no control characters, no marks that turn text around."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
 
 
 ENDPOINTS = (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemon.core.redaction import short_number
+from daemon.core.redaction import printable, short_number
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,18 @@ from daemon.core.redaction import short_number
 )
 def test_short_number(number: str | None, short: str) -> None:
     assert short_number(number) == short
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("plain words", "plain words"),
+        ("two\nlines\tand\ra tab", "two lines and a tab"),
+        ("\x1b[31mred\x1b[0m", "[31mred [0m"),
+        ("turned \u202earound\u2066", "turned around"),
+        ("naïve 日本語 😀", "naïve 日本語 😀"),
+        ("\u200b\ufeff", ""),
+    ],
+)
+def test_words_for_a_terminal(words: str, shown: str) -> None:
+    assert printable(words) == shown
