@@ -31,9 +31,9 @@ from daemon.drain import drain, lame_duck, report
 from daemon.ledger.base import Ledger
 from daemon.ledger.open import open_ledger
 from daemon.observe.clock import WallClock, system_clock
+from daemon.observe.entries import log_entries
 from daemon.observe.eventfile import open_event_file
 from daemon.observe.feed import Feed
-from daemon.observe.log import log_entries
 from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
 from daemon.operating import Parts, Tools, operating

@@ -23,10 +23,11 @@ import trio
 
 from daemon import __version__
 from daemon.calls.supervisor import Supervisor
-from daemon.config import Config
+from daemon.config import Config, every_secret
 from daemon.control import Control, Surroundings
 from daemon.ledger.open import OpenLedger
 from daemon.ledger.owed import DeliveriesOwed
+from daemon.observe import log
 from daemon.observe.feed import Feed
 from daemon.observe.lag import LoopLag
 from daemon.observe.metrics import Metrics
@@ -92,6 +93,8 @@ async def operating(config: Config, parts: Parts, tools: Tools) -> AsyncIterator
     watchdog, quiet = Watchdog(parts.notifier, os.environ), Quiet()
     parts.opened.database.timed = tools.metrics.transaction
     tools.metrics.configured(parts.supervisor.setting.loaded_at)
+    log.redactor.hide(secret.reveal() for secret in every_secret(config))
+    log.identify(node=lambda: parts.opened.node, epoch=lambda: parts.opened.lease.epoch)
     listeners = await open_control(config.operator, parts.opened.folder, os.environ)
     api = create_api(control, tools.ring, tools.metrics.registry, Gate(config.operator.token), quiet)
     server = Server(api, listeners, LIMITS, quiet=quiet, name="operator server")
@@ -143,6 +146,6 @@ def make_control(parts: Parts, tools: Tools) -> Control:
         loop_lag=tools.lag.percentile,
         watchers=lambda: tools.ring.followers,
         events_dropped=lambda: tools.ring.dropped,
-        log_dropped=lambda: 0,
+        log_dropped=log.dropped,
     )
     return Control(parts.supervisor, parts.stop, parts.reloader, parts.notifier, surroundings)

@@ -15,7 +15,7 @@ import structlog
 import trio
 
 from daemon.calls.supervisor import Supervisor
-from daemon.config import Config
+from daemon.config import Config, every_secret
 from daemon.config.changes import as_far_as_running, changes, restart_keys
 from daemon.core.snapshots import Reloaded
 from daemon.errors import ConfigError, NotNow
@@ -121,6 +121,7 @@ class Reloader:
         changed, waiting = changes(present.config, held), restart_keys(present.config, config)
         generation = present.generation
         if changed:
+            log.redactor.hide(secret.reveal() for secret in every_secret(held))
             self._verifier.trust(secrets_in(held), held.server.clock_tolerance)
             self._platform.follow(held.platform.xai)
             generation += 1

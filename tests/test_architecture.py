@@ -257,6 +257,7 @@ RECORDS = {
 # Pieces that only make sense together are tested together.
 COVERED_BY = {
     "calls/admission.py": "calls/test_supervisor.py",
+    "observe/entries.py": "observe/test_log.py",
     "drain.py": "test_app.py",
     "calls/talking.py": "calls/test_attending.py",
     "cli/check.py": "cli/test_check_and_run.py",

@@ -24,6 +24,7 @@ from daemon.calls.transfer import start_transfer
 from daemon.core import journal
 from daemon.core.incoming import IncomingCall
 from daemon.core.overflow import Plan, Refuse
+from daemon.core.redaction import short_number
 from daemon.errors import LedgerUnavailable
 from daemon.ledger.epochs import Orphan
 
@@ -151,7 +152,8 @@ class Supervisor:
 
     async def _supervise(self, call: Call, offer: Offer, plan: Plan) -> None:
         """See one call through. Nothing but a cancellation ever leaves this function."""
-        with structlog.contextvars.bound_contextvars(call_id=call.id):
+        number, agent = short_number(call.incoming.called), call.conversation.agent.name
+        with structlog.contextvars.bound_contextvars(call_id=call.id, number=number, agent=agent):
             try:
                 await self._answer(call, offer, plan)
             except* Exception as bugs:

@@ -24,7 +24,7 @@ from daemon.config.records import (
     Server,
     XaiPlatform,
 )
-from daemon.config.secrets import Secret
+from daemon.config.secrets import Secret, every_secret
 from daemon.config.units import parse_duration, parse_size
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "Tracing",
     "TurnDetection",
     "XaiPlatform",
+    "every_secret",
     "load",
     "parse_duration",
     "parse_size",

@@ -1,16 +1,18 @@
 """Secrets: where they come from, and a box that does not spill them into logs, reprs or JSON.
 
 The file only ever says where a secret is kept: `${env:NAME}`, `${file:/path}`, or `${credential:NAME}` for a
-systemd credential. Owned by the configuration room; imports the standard library. Must never put the text of a
+systemd credential. Owned by the configuration room; imports msgspec. Must never put the text of a
 secret, or of what was written in place of a reference, into a message.
 """
 
 import binascii
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 EXPECTED_REFERENCE: Final = '"${env:NAME}", "${file:/path}" or "${credential:NAME}"'
 
@@ -46,6 +48,21 @@ class Secret:
     def __reduce__(self) -> str:
         # Without this, pickling and deep-copying would carry the text out of the box.
         raise TypeError("a Secret does not leave the process")
+
+
+def every_secret(record: object) -> Iterator[Secret]:
+    """All secrets that a configuration, or a part of it, holds."""
+    if isinstance(record, Secret):
+        yield record
+    elif isinstance(record, msgspec.Struct):
+        for name in record.__struct_fields__:
+            yield from every_secret(getattr(record, name))
+    elif isinstance(record, dict):
+        for value in record.values():
+            yield from every_secret(value)
+    elif isinstance(record, tuple):
+        for value in record:
+            yield from every_secret(value)
 
 
 def resolve(reference: str, env: Mapping[str, str]) -> Secret:
