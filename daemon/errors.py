@@ -86,7 +86,7 @@ class OutboxFull(OurFault):
 class WebhookRefused(TheirFault):
     """A delivery that is answered with a 4xx.
 
-    `status` is the HTTP status; `reason` is a short code for logs and metrics (`bad_signature`, `stale`);
+    `status` is the HTTP status; `reason` is a short code for logs and metrics (`bad_signature`, `old_signature`);
     `answer` is what the sender is told, which says nothing about why a signature failed.
     """
 

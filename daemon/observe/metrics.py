@@ -5,11 +5,14 @@ plain methods as callbacks. What is read at the moment of a scrape is in `operat
 prometheus-client, core and this room.
 """
 
+from typing import get_args
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, Histogram, Info, ProcessCollector
 
 from daemon.core import journal
+from daemon.core.receipts import Outcome
 from daemon.observe.pickup import Pickup
-from daemon.observe.reasons import label_of
+from daemon.observe.reasons import LABELS, label_of
 
 _PICKUP = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 1.5, 2, 3, 5, 8, 15)
 _CALL = (5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
@@ -18,8 +21,10 @@ _LEDGER = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 _LAG = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 _REJOIN = (0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 60)
 
-# Verdicts and reasons of refusals that mean: somebody called and was not let in.
-_TURNED_AWAY = frozenset({"full", "paused", "draining", "unrouted", "unclaimed", "stale"})
+# Verdicts that mean: somebody called and was not let in.
+_TURNED_AWAY = ("full", "paused", "draining", "unrouted", "unclaimed", "stale")
+# What an alert looks at must be there before it happens: Prometheus sees no increase in what begins with 1.
+_WEBHOOKS = ("claimed", "duplicate", *_TURNED_AWAY, "ignored", "bad_signature", "wrong_secret", "old_signature")
 
 
 class Metrics:
@@ -32,6 +37,7 @@ class Metrics:
         Info("callwarden_build", "The version that runs", registry=self.registry).info({"version": version})
         self._make_calls()
         self._make_machinery()
+        self._begin_with_zero()
         self._pickup_watch = Pickup(lambda step, seconds: self._pickup.labels(step).observe(seconds))
 
     def _counter(self, name: str, what: str, *labels: str) -> Counter:
@@ -70,6 +76,17 @@ class Metrics:
         self._reload_worked, self._reloaded_at = (
             Gauge(f"callwarden_{name}", what, registry=self.registry) for name, what in zip(names, words, strict=True)
         )
+
+    def _begin_with_zero(self) -> None:
+        for result in _WEBHOOKS:
+            self._webhooks.labels(result)
+        for cause in _TURNED_AWAY:
+            self._refusals.labels(cause)
+        for receipt in get_args(Outcome):
+            for reason in LABELS:
+                self._ended.labels(receipt, reason)
+        for result in ("done", "refused"):
+            self._reloads.labels(result)
 
     def watch(self, record: journal.Record) -> None:
         """Count a record; the watcher to be given to the feed."""

@@ -84,7 +84,7 @@ class Verifier:
         webhook_id, stamp, entries = _read(list(headers))
         timestamp = int(stamp)
         if abs(self._wall() - timestamp) > self._tolerance:
-            _refuse("stale")
+            _refuse("old_signature")
         try:
             text = body.decode()
         except UnicodeDecodeError:

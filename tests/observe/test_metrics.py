@@ -73,6 +73,9 @@ def test_what_other_rooms_tell() -> None:
     assert value("callwarden_webhooks_total", {"result": "full"}) == 1
     assert value("callwarden_admission_refusals_total", {"cause": "full"}) == 1
     assert value("callwarden_admission_refusals_total", {"cause": "claimed"}) is None
+    # What alerts look at is there before it happens.
+    assert value("callwarden_calls_ended_total", {"receipt": "lost", "reason": "bug"}) == 0
+    assert value("callwarden_webhooks_total", {"result": "wrong_secret"}) == 0
     assert value("callwarden_tool_duration_seconds_count", {"tool": "lookup_order", "result": "ok"}) == 1
     assert value("callwarden_ledger_duration_seconds_count", {"kind": "write"}) == 1
     assert value("callwarden_ledger_errors_total", {"kind": "read"}) == 1
