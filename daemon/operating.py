@@ -46,14 +46,15 @@ from daemon.web.listen import addresses
 from daemon.web.quiet import Quiet
 from daemon.web.serve import Server
 
-# Whoever follows the events stays connected; what is asked otherwise has limits of its own.
+# Whoever follows the events stays connected; what is asked otherwise has limits of its own. A body that is too large by
+# the API's own reckoning is to be refused by the API, in its own words.
 LIMITS = ServerLimits(
     max_connections=256,
     header_timeout=10.0,
     request_timeout=math.inf,
     keep_alive=60.0,
     send_timeout=10.0,
-    max_body=MAX_BODY,
+    max_body=16 * MAX_BODY,
 )
 # Seconds at the end for answers that are on their way.
 _GRACE = 1.0

@@ -248,8 +248,10 @@ RECORDS = {
     "core/agent.py",
     "core/commands.py",
     "core/effects.py",
+    "core/snapshots.py",
     "ledger/base.py",
     "ledger/news.py",
+    "operate/desk.py",
     "platforms/base.py",
     "sandbox/script.py",
     "web/limits.py",
@@ -258,7 +260,13 @@ RECORDS = {
 COVERED_BY = {
     "calls/admission.py": "calls/test_supervisor.py",
     "observe/entries.py": "observe/test_log.py",
+    "calls/screening.py": "calls/test_supervisor.py",
     "drain.py": "test_app.py",
+    "operate/endpoints.py": "operate/test_api.py",
+    "operate/openapi.py": "operate/test_api.py",
+    "operate/problems.py": "operate/test_api.py",
+    "operating.py": "test_control.py",
+    "reload.py": "test_control.py",
     "calls/talking.py": "calls/test_attending.py",
     "cli/check.py": "cli/test_check_and_run.py",
     "cli/configuration.py": "cli/test_check_and_run.py",
@@ -279,6 +287,7 @@ COVERED_BY = {
     "web/connection.py": "web/test_serve.py",
     "web/health.py": "web/test_webhook.py",
     "web/ingress.py": "web/test_webhook.py",
+    "web/plain.py": "web/test_webhook.py",
     "web/protocol.py": "web/test_attacks.py",
 }
 

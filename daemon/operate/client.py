@@ -79,7 +79,7 @@ class Client:
         with self._reached(), self._http.stream("GET", "/v1/events", params=asked, timeout=timeout) as response:
             if response.is_error:
                 response.read()
-            _checked(response)
+                _checked(response)
             kind = ""
             for line in response.iter_lines():
                 field, _, value = line.partition(": ")
