@@ -18,6 +18,7 @@ Start: ledger, platform, addresses, signals, operators, collector, supervisor, r
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import structlog
 import trio
@@ -34,6 +35,7 @@ from daemon.observe.clock import WallClock, system_clock
 from daemon.observe.entries import log_entries
 from daemon.observe.eventfile import open_event_file
 from daemon.observe.feed import Feed
+from daemon.observe.tracing import open_tracing
 from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
 from daemon.operating import Parts, Tools, operating
@@ -75,8 +77,10 @@ async def run_daemon(
         open_ledger(config, feed.watch) as opened,
         open_platform(config.platform.xai) as platform,
         open_event_file(events, feed),
+        open_tracing(config.tracing.endpoint, config.tracing.ratio, opened.node, feed.watch) as traceparent,
     ):
         setting = make_setting(config, platform, opened.ledger, feed, wall, random.Random())
+        setting = replace(setting, traceparent=traceparent)
         supervisor = Supervisor(setting)
         feed.watch(log_entries(lambda: supervisor.setting.config.log.transcripts))
         verifier, quiet = make_verifier(config, wall), Quiet()

@@ -55,6 +55,7 @@ SHIELDS = {
     "ledger/open.py": 1,  # what happened last, and that we are gone
     "calls/attending.py": 1,  # settling: the hang-up
     "platforms/xai/realtime.py": 2,  # one frame; the close
+    "observe/tracing.py": 1,  # the last spans
     "web/applications.py": 1,  # the application's send
     "sandbox/daemon_process.py": 1,  # ending the child
 }

@@ -12,6 +12,7 @@ from daemon.config import Config
 from daemon.ledger.base import Ledger
 from daemon.observe.clock import WallClock
 from daemon.observe.feed import Feed
+from daemon.observe.tracing import Traceparent, untraced
 from daemon.platforms.base import Platform
 
 
@@ -31,3 +32,5 @@ class Setting:
     """Which configuration this is, counted from the start of the daemon."""
     loaded_at: float = 0.0
     """When it was loaded, Unix seconds."""
+    traceparent: Traceparent = untraced
+    """What to send along with a request that is made for a call."""

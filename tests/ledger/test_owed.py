@@ -1,11 +1,12 @@
 """How many deliveries are owed, by the table itself."""
 
+import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 import trio
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, update
 
 from daemon.errors import LedgerUnavailable
 from daemon.ledger.database import Database
@@ -15,11 +16,9 @@ from daemon.ledger.migrate import prepare
 from daemon.ledger.outbox import Endpoint, put
 from daemon.ledger.owed import DeliveriesOwed, owed
 from daemon.ledger.schema import DbNow, deliveries
+from tests.live import eventually
 
-ENDPOINTS = (
-    Endpoint(url="https://one.test", events=("call.ended",)),
-    Endpoint(url="https://two.test", events=("call.ended",)),
-)
+ENDPOINTS = tuple(Endpoint(url=f"https://{name}.test", events=("call.ended",)) for name in ("one", "two"))
 
 
 @pytest.fixture
@@ -55,9 +54,7 @@ async def test_looking_now_and_then(database: Database, nursery: trio.Nursery) -
     health = Health()
     look = DeliveriesOwed(database, health)
     nursery.start_soon(look.look)
-    with trio.fail_after(5):
-        while look.latest is None:
-            await trio.sleep(0.01)
+    await eventually(lambda: look.latest)
     assert look.latest == (0, 0.0)
     assert told == [("read", True)]
     nursery.cancel_scope.cancel()
@@ -77,9 +74,6 @@ async def test_failed_transactions_are_told(database: Database) -> None:
     told: list[tuple[str, bool]] = []
     database.timed = lambda kind, seconds, worked: told.append((kind, worked))
 
-    def broken(connection: Connection) -> None:
-        connection.execute(insert(deliveries).values(id="x"))
-
-    with pytest.raises(LedgerUnavailable):
-        await database.write(broken, lazy=True)
+    with pytest.raises(LedgerUnavailable, match="no answer within"):
+        await database.write(lambda _: time.sleep(0.2), lazy=True, limit=0.01)
     assert told == [("lazy", False)]
