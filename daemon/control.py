@@ -4,6 +4,7 @@ Used by `app.py` only, which gives it to the operator's server and to the signal
 plain and at once but for the waits it says it has. Imports calls, the reloader, the stop; owns nothing.
 """
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from daemon.operate.systemd import Notifier
 from daemon.operate.tree import tree_of
 from daemon.reload import Reloader
 
+# Seconds for which a list of calls is fresh enough: with hundreds of calls and dozens of consoles, that adds up.
+_FRESH = 0.2
 # Seconds an operator waits for a receipt; what takes longer goes on by itself.
 PATIENCE = 10.0
 
@@ -66,6 +69,8 @@ class Control:
         self._notifier = notifier
         self._surroundings = surroundings
         self._began = trio.current_time()
+        self._seen: tuple[CallView, ...] = ()
+        self._seen_at = -math.inf
         # Below it lives everything of ours, and nothing else.
         self._root = trio.lowlevel.current_task()
 
@@ -105,8 +110,11 @@ class Control:
         return "ready" if self._supervisor.ready else "unready"
 
     def calls(self) -> tuple[CallView, ...]:
-        """The calls in progress."""
-        return tuple(viewing.view(call) for call in self._supervisor.calls())
+        """The calls in progress, as they are or were a moment ago."""
+        now = trio.current_time()
+        if now >= self._seen_at + _FRESH:
+            self._seen_at, self._seen = now, viewing.views(self._supervisor.calls())
+        return self._seen
 
     def call(self, call_id: str) -> CallDetail | None:
         """One of them."""

@@ -119,7 +119,7 @@ async def test_a_transfer(tmp_path: Path) -> None:
         call = await live.ring(STAYS)
         await until(live, f"/v1/calls/{call.id}", {"state": "talking"})
         unknown = await post(live, f"/v1/calls/{call.id}/transfer", destination="moon")
-        assert unknown.status_code == 422
+        assert unknown.status_code == 404
         assert unknown.json()["detail"] == 'no destination "moon"; there is: front_desk'
         assert (await post(live, "/v1/calls/nobody/transfer", destination="front_desk")).status_code == 404
         assert (await post(live, f"/v1/calls/{call.id}/transfer")).status_code == 422

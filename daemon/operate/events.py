@@ -2,11 +2,12 @@
 
 One ring holds the latest entries of all calls; a client is no more than a place in it. So a slow or dead client holds
 nothing and slows nobody: the ring goes on, and when the client comes back it is told how much it has missed. Clients
-are woken together, and get what has gathered meanwhile in one piece.
+get what has gathered meanwhile in one piece, each at moments of its own.
 
 Owned by the app, fed by the feed. Imports Quart's body class, core and Trio. Holds people's words: for operators only.
 """
 
+import random
 import re
 import uuid
 from types import TracebackType
@@ -22,8 +23,8 @@ SIZE = 4096
 """Entries of all calls that can be missed without a loss."""
 HEARTBEAT = 15.0
 """Seconds without an event after which a client hears that we are still there."""
-GATHER = 0.05
-"""Seconds for which events gather before a client is sent them."""
+GATHER = 0.15
+"""Seconds for which events gather, at the most, before a client is sent them."""
 _PIECE = 256
 _ID = re.compile(r"([0-9a-f]{8})-([0-9]{1,15})")
 
@@ -148,7 +149,8 @@ class Following(ResponseBody):
                     await self._ring.news()
                 if waiting.cancelled_caught:
                     return b": still here\n\n"
-            await trio.sleep(GATHER)
+            # Each at a time of its own: to serve all clients at one moment would keep the calls waiting for as long.
+            await trio.sleep(GATHER * random.uniform(0.3, 1.0))
 
     def _take(self) -> bytes:
         """All that has come since the last time, up to a limit; nothing if nothing has."""

@@ -19,7 +19,7 @@ _REF = "#/components/schemas/{name}"
 _WORDS = {
     400: "The body is not JSON",
     401: "No token, or a wrong one; over TCP only",
-    404: "No such call in progress here",
+    404: "No such call in progress here, or no such destination",
     405: "Not with this method",
     408: "The body came too slowly",
     409: "Not as things are",

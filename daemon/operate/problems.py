@@ -50,7 +50,7 @@ def of_ours(error: CallwardenError) -> TrioResponse:
         case NotNow():
             return problem(409, str(error))
         case NoSuchDestination():
-            return problem(422, str(error))
+            return problem(404, str(error))
         case _:
             return problem(500)
 

@@ -19,7 +19,7 @@ STAYS = Script()
 
 
 def views(world: World) -> dict[str, CallView]:
-    return {call.id: viewing.view(call) for call in world.supervisor.calls()}
+    return {view.call_id: view for view in viewing.views(world.supervisor.calls())}
 
 
 async def test_from_the_claim_to_the_receipt(autojump_clock: MockClock, world: World) -> None:
@@ -38,10 +38,10 @@ async def test_from_the_claim_to_the_receipt(autojump_clock: MockClock, world: W
     live = world.supervisor.find(call.id)
     assert live is not None
     live.hang_up("operator uid 0")
-    ending = viewing.view(live)
+    ending = viewing.view(live, trio.current_time())
     assert (ending.state, ending.reasons, ending.in_state) == ("ending", ("operator uid 0",), 0.0)
     await world.supervisor.idle()
-    over = viewing.view(live)
+    over = viewing.view(live, trio.current_time())
     assert (over.in_debt, views(world)) == (False, {})
 
 
@@ -50,7 +50,7 @@ async def test_joining_takes_patience(autojump_clock: MockClock, world: World) -
     call.join_refusals = [503] * 3
     await world.offer(call).verdict()
     await trio.sleep(0.05)
-    (deadline,) = viewing.deadlines(next(iter(world.supervisor.calls())))
+    (deadline,) = viewing.deadlines(next(iter(world.supervisor.calls())), trio.current_time())
     assert (deadline.owner, deadline.name) == ("joining", "join_budget")
     assert 7 < deadline.seconds < 8
     await trio.sleep(5)

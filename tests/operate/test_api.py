@@ -99,7 +99,7 @@ async def test_bodies_that_are_wrong(
     ("error", "status", "detail"),
     [
         (NotNow("it is too late"), 409, "it is too late"),
-        (NoSuchDestination("no destination x"), 422, "no destination x"),
+        (NoSuchDestination("no destination x"), 404, "no destination x"),
         (ConfigError(Problem("config.toml: a", "wrong")), 422, "the configuration can't be used"),
         (LedgerUnavailable("a secret of ours"), 500, ""),
     ],

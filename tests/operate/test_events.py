@@ -39,8 +39,8 @@ async def test_a_wake_up_waits_for_company(autojump_clock: MockClock, nursery: t
             await trio.sleep(GATHER / 10)
 
     nursery.start_soon(chatter)
-    assert (await anext(following)).count(b"event") >= 9
-    assert trio.current_time() == pytest.approx(GATHER, abs=0.01)
+    assert (await anext(following)).count(b"event") >= 3
+    assert 0.3 * GATHER <= trio.current_time() <= GATHER
 
 
 async def test_a_heartbeat_when_nothing_happens(autojump_clock: MockClock) -> None:
