@@ -114,7 +114,7 @@ async def operating(config: Config, parts: Parts, tools: Tools) -> AsyncIterator
     }
     async with trio.open_nursery() as services:
         await services.start(watch_signals, parts.stop, others, name="signals")
-        services.start_soon(parts.reloader.run, name="reloader")
+        services.start_soon(parts.reloader.work, name="reloader")
         services.start_soon(tools.lag.sample, name="loop lag")
         services.start_soon(owed.look, name="deliveries owed")
         services.start_soon(watchdog.feed, name="watchdog")

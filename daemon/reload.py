@@ -4,7 +4,7 @@ The file is read and checked in a worker thread, whole; a bad one changes nothin
 with; calls in progress keep theirs. Webhook secrets, routes, limits and the platform's key hold from then on for
 everybody; what was opened at the start stays as it was opened.
 
-Used by `app.py` only. Owner of no nursery; `run` is a task of the root. Wishes that come while a load is under way are
+Used by `app.py` only. Owner of no nursery; `work` is a task of its own. Wishes that come while a load is under way are
 one more load. Imports calls.supervisor, config, operate, web.signature.
 """
 
@@ -81,7 +81,7 @@ class Reloader:
             return load.result
         raise load.result or AssertionError("a load was done without a result")
 
-    async def run(self) -> None:
+    async def work(self) -> None:
         """Carry out wishes until cancelled."""
         while True:
             await self._wanted.wait()

@@ -23,7 +23,7 @@ WAITS = {
     "drain.drain": "the calls to end",
     "drain._calls_end_or": "the calls to end",
     "drain.report": "a drain",
-    "reload.Reloader.run": "somebody who wants a reload",
+    "reload.Reloader.work": "somebody who wants a reload",
     "reload.Reloader.reload": "a reload",
     "reload.Reloader._load": "the configuration to be read",
     "operate.signals.watch_signals": "a signal",

@@ -67,7 +67,7 @@ async def on_a_daemon(schemathesis: str) -> int:
                 nursery.start_soon(keep_calling, daemon.webhook_url, board)
                 code = await fuzz(schemathesis, port, "-n", "60", "--exclude-path", "/v1/drain")
                 nursery.cancel_scope.cancel()
-                return code
+    return code
 
 
 async def keep_calling(url: str, board: Switchboard) -> None:
