@@ -152,7 +152,7 @@ async def test_when_there_is_no_room_the_log_has_it_without_peoples_words(tmp_pa
                 await spool.put(operation)
         assert list(spool.waiting) == STORY
         lines = [line for line in logged() if line["event"] == "spooled_to_log"]
-        assert [json.loads(line["operation"])["do"] for line in lines] == [
+        assert [line["operation"]["do"] for line in lines] == [
             "claimed",
             "begun",
             "ended",
