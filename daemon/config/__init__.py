@@ -9,11 +9,11 @@ it, open a socket, or put the text of a secret into a message.
 """
 
 from daemon.config.agents import Agent, Keypad, TurnDetection
+from daemon.config.destinations import Destination
 from daemon.config.ledger import Delivery, Ledger
 from daemon.config.load import load
 from daemon.config.records import (
     Config,
-    Destination,
     Drain,
     Limits,
     Log,

@@ -75,6 +75,14 @@ class TransferAsked(_Entry, frozen=True, kw_only=True):
     destination: str
 
 
+class TransferRefused(_Entry, frozen=True, kw_only=True):
+    """The agent wanted a transfer that it may not make, or not now."""
+
+    destination: str
+    """A configured name; empty if it was none, because then it is the model's own words."""
+    why: str
+
+
 class TransferFailed(_Entry, frozen=True, kw_only=True):
     """The transfer did not come about; the caller is still with us unless `result` says otherwise."""
 
@@ -132,6 +140,22 @@ class DigitsCollected(_Entry, frozen=True, kw_only=True):
     trigger: Trigger
 
 
+class AskedAgain(_Entry, frozen=True, kw_only=True):
+    """The caller was asked for digits, typed too few or none, and is asked again."""
+
+    count: int
+    """How many were typed."""
+
+
+class MenuChosen(_Entry, frozen=True, kw_only=True):
+    """A key of the agent's menu was pressed."""
+
+    keys: str | None
+    """Which; None where digits are sensitive."""
+    action: str
+    """What it does, without names and words: `transfer`, `hang_up`, `say` or `tool`."""
+
+
 class HangUpAsked(_Entry, frozen=True, kw_only=True):
     """The model wants the call to end."""
 
@@ -168,6 +192,34 @@ class ToolEnded(_Entry, frozen=True, kw_only=True):
     """What went wrong, in words of ours; empty if nothing did."""
 
 
+class AnswerMissed(_Entry, frozen=True, kw_only=True):
+    """The agent should have said something by now, and did not."""
+
+    in_a_row: int
+    why: str
+    """`late`, `failed` (the platform says so), or `error`."""
+
+
+class FellBack(_Entry, frozen=True, kw_only=True):
+    """The agent does not answer, so its `on_trouble` is done."""
+
+    action: str
+    """`transfer` or `hang_up`."""
+
+
+class Usage(_Entry, frozen=True, kw_only=True):
+    """What a call used, as far as the platform said so."""
+
+    turns: int
+    """Turns of the agent that have figures."""
+    input_tokens: int
+    output_tokens: int
+    audio_seconds: float
+    """How long the agent spoke."""
+    billable_seconds: float
+    """How long the call was joined, broken lines included: the platform charges by time."""
+
+
 class PlatformComplained(_Entry, frozen=True, kw_only=True):
     """The platform reported an error that does not end the call."""
 
@@ -194,6 +246,7 @@ Entry = (
     | Rejoined
     | CheckedIn
     | TransferAsked
+    | TransferRefused
     | TransferFailed
     | HangUpOwed
     | SessionSent
@@ -202,13 +255,18 @@ Entry = (
     | Said
     | KeyPressed
     | DigitsCollected
+    | AskedAgain
+    | MenuChosen
     | HangUpAsked
     | GoodbyeInterrupted
     | GoodbyeSaid
     | ToolRefused
     | ToolCalled
     | ToolEnded
+    | AnswerMissed
+    | FellBack
     | PlatformComplained
+    | Usage
     | Ended
 )
 
