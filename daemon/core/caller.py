@@ -5,6 +5,7 @@ while it speaks. Pure; owned by the conversation.
 """
 
 from collections.abc import Sequence
+from math import inf
 from typing import assert_never
 
 import msgspec
@@ -13,6 +14,7 @@ from daemon.core import events as ev
 from daemon.core import journal
 from daemon.core.agent import Agent
 from daemon.core.answering import AnswerWatch
+from daemon.core.durations import format_duration
 from daemon.core.events.sorting import OfTheCaller
 from daemon.core.frames import data, spoken_exactly
 from daemon.core.handset import Chosen, Collected, Handset, Meaning
@@ -43,6 +45,16 @@ class CallerSide:
         self._answers = answers
         self._transcript = transcript
 
+    @property
+    def deadline(self) -> float:
+        """When to call `wake`, if nothing happens before."""
+        return min(self._handset.deadline, self._silent_at)
+
+    @property
+    def _silent_at(self) -> float:
+        # A caller who waits for a tool of ours is not the one who should say something.
+        return inf if self._turns.leaving or self._turns.uses.working else self._silence.deadline
+
     def hear(self, event: OfTheCaller, now: float) -> list[Move]:
         """Take one event about the caller."""
         match event:
@@ -68,6 +80,16 @@ class CallerSide:
     def wake(self, now: float) -> list[Move]:
         """Do what was waiting for this moment."""
         return self._carry_out(self._handset.wake(now), now)
+
+    def break_silence(self, now: float) -> list[Move]:
+        """Ask a silent caller whether they are there; the second time, say goodbye."""
+        if now < self._silent_at:
+            return []
+        if self._agent.check_in and not self._silence.asked:
+            self._silence.ask(now)
+            return [spoken_exactly(self._agent.check_in), journal.CheckedIn()]
+        limit = f"silence {format_duration(self._agent.silence_timeout)}"
+        return self._turns.leave(self._agent.goodbye, (limit,), now, final=False)
 
     def _pressed(self, digit: str | None, now: float) -> list[Move]:
         if digit is None or not KeypadBuffer.is_key(digit):

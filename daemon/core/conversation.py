@@ -33,10 +33,9 @@ from daemon.core.frames import (
     ItemCreate,
     ResponseCancel,
     ResponseCreate,
-    ResponseSettings,
     SessionUpdate,
-    spoken_exactly,
 )
+from daemon.core.greeting import greet
 from daemon.core.handset import Handset
 from daemon.core.moves import Move
 from daemon.core.silence import Silence
@@ -86,18 +85,13 @@ class Conversation:
         """When to call `wake`, if nothing happens before."""
         if self.ended:
             return inf
-        talk = min(self._handset.deadline, self._turns.deadline, self._trouble.deadline)
-        return min(talk, self._silent_at, self._ready_by, self._over_at)
+        talk = min(self._caller.deadline, self._turns.deadline, self._trouble.deadline)
+        return min(talk, self._ready_by, self._over_at)
 
     @property
     def _over_at(self) -> float:
         # A caller who hears ringing is being seen to, though not for ever.
         return self._over_by + (_RINGING if self._turns.transfers.ringing else 0.0)
-
-    @property
-    def _silent_at(self) -> float:
-        # A caller who waits for a tool of ours is not the one who should say something.
-        return inf if self._turns.leaving or self._turns.uses.working else self._silence.deadline
 
     @property
     def hides_keys(self) -> bool:
@@ -116,7 +110,7 @@ class Conversation:
         """Configure the session and greet. Both go out at once: the platform works in order."""
         self._over_by = now + self.agent.max_duration
         update = self._configure(now)
-        greeting = self._greet()
+        greeting = greet(self.agent.greeting)
         if self.agent.announcement and isinstance(self.agent.greeting, FixedGreeting):
             greeting = self._turns.leave(self.agent.greeting.words, ("announcement",), now, final=True)
         return [update, *self._carry_out(greeting, now)]
@@ -184,16 +178,8 @@ class Conversation:
             limit = f"max duration {format_duration(self.agent.max_duration)}"
             moves += self._turns.leave(self.agent.goodbye, (limit,), now, final=True)
         moves += [*self._turns.wake(now), *self._trouble.wake(now)]
-        if now >= self._silent_at:
-            moves += self._break_silence(now)
+        moves += self._caller.break_silence(now)
         return self._carry_out(moves, now)
-
-    def _break_silence(self, now: float) -> list[Move]:
-        if self.agent.check_in and not self._silence.asked:
-            self._silence.ask(now)
-            return [spoken_exactly(self.agent.check_in), journal.CheckedIn()]
-        limit = f"silence {format_duration(self.agent.silence_timeout)}"
-        return self._turns.leave(self.agent.goodbye, (limit,), now, final=False)
 
     def _carry_out(self, moves: Sequence[Move], now: float) -> list[Command]:
         """Number the frames and stop at the end of the call."""
@@ -220,22 +206,12 @@ class Conversation:
                 self._ask_id = event_id if settings is None else self._ask_id
                 self._answers.expect(now, asked=settings is None)
             case ItemCreate(item=ForceMessage(interruptible=interruptible)):
-                self._turns.fixed_words.send(interruptible=interruptible)
+                self._turns.fixed_words_sent(now, interruptible=interruptible)
                 if self._turns.response.quiet(now):
                     self._answers.expect(now)
             case _:
                 pass
         return msgspec.structs.replace(frame, event_id=event_id)
-
-    def _greet(self) -> list[Move]:
-        match self.agent.greeting:
-            case None:
-                return []
-            case FixedGreeting(words, interruptible):
-                return [spoken_exactly(words, interruptible=interruptible), journal.Greeted(generated=False)]
-            case greeting:
-                turn = ResponseCreate(response=ResponseSettings(instructions=greeting.prompt))
-                return [turn, journal.Greeted(generated=True)]
 
     # What the platform says
 

@@ -71,10 +71,13 @@ class Leaving:
         if self._goodbye is not None and self._goodbye.waits:
             self._goodbye.waits, self._goodbye.latest = False, now + self._agent.goodbye_timeout
 
-    def waits_for_tools(self) -> bool:
-        """The model asked for tools in the turn of its wish, so it is to see first what they gave; but only once."""
+    def waits_for_tools(self, *, ringing: bool) -> bool:
+        """The model asked for tools in the turn of its wish, so it is to see first what they gave; but only once.
+
+        While it is `ringing` elsewhere, nobody says goodbye.
+        """
         goodbye = self._goodbye
-        if goodbye is None or goodbye.waits or goodbye.waited or not goodbye.wishes:
+        if goodbye is None or goodbye.waits or not goodbye.wishes or (goodbye.waited and not ringing):
             return False
         goodbye.wait()
         return True

@@ -13,6 +13,7 @@ from daemon.core.frames import spoken_exactly
 from daemon.core.journal import AnswerMissed, FellBack
 from daemon.core.menu import TransferTo
 from daemon.core.moves import Move
+from daemon.core.response import ActiveResponse
 from daemon.core.turns import AgentTurns
 
 _PATIENCE = 2
@@ -27,6 +28,7 @@ class Trouble:
         self._turns = turns
         self._answers = answers
         self._transfer = ""
+        self._judged: ActiveResponse | None = None
 
     @property
     def deadline(self) -> float:
@@ -39,9 +41,11 @@ class Trouble:
 
     def turn_made(self, now: float) -> list[Move]:
         """A turn is made; one without a word is an answer, if the platform does not call it a failure."""
-        if not self._turns.response.made_silent:
+        response = self._turns.response
+        if not response.made_silent or response is self._judged:
             return []
-        if self._turns.response.failed:
+        self._judged = response
+        if response.failed:
             return self.error("failed", now)
         self._answers.settled()
         return []

@@ -64,7 +64,6 @@ class AgentTurns:
         moves: list[Move] = []
         if now >= self._fill_at:
             moves.append(spoken_exactly(self.uses.fill()))
-            self._reply.wait_a_moment(now)
         if now >= self._ask_at:
             moves.append(self._ask(now))
         moves += self.transfers.wake(now)
@@ -83,8 +82,13 @@ class AgentTurns:
         self._reply.owed = True
 
     def ask_later(self, now: float) -> None:
-        """The same, and fixed words are on their way first."""
+        """The same, but not at once: it may be refused again."""
         self.ask_again()
+        self._reply.wait_a_moment(now)
+
+    def fixed_words_sent(self, now: float, *, interruptible: bool) -> None:
+        """Fixed words are on their way."""
+        self.fixed_words.send(interruptible=interruptible)
         self._reply.wait_a_moment(now)
 
     def began(self, response_id: str | None, now: float) -> None:
@@ -268,7 +272,9 @@ class AgentTurns:
         batch = self.uses.turn_made(heard_at)
         moves = [*self._deliver(batch), *self.transfers.turn_made(self.response, now)]
         moves += self._handset.agent_heard(heard_at)
-        if batch.ran and (self.uses.working or self._reply.owed) and self._leaving.waits_for_tools():
+        ringing = self.transfers.under_way
+        to_be_seen = ringing or (batch.ran and (self.uses.working or self._reply.owed))
+        if to_be_seen and self._leaving.waits_for_tools(ringing=ringing):
             return moves + self._deliver(batch)
         return moves + self._leaving.turn_made(self.response)
 
