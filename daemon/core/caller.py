@@ -65,7 +65,7 @@ class CallerSide:
             case ev.SpeechStopped():
                 self._silence.caller_active(now, speaking=False)
                 self._answers.expect(now)
-                self._turns.left_to_platform(now)
+                self._turns.reply.caller_ends(now)
                 return []
             case ev.CheckInTriggered():
                 self._silence.platform_checks_in()
@@ -106,11 +106,11 @@ class CallerSide:
         for each in meanings:
             match each:
                 case Chosen(action, keys):
-                    self._turns.sent_on_a_key(now)
+                    self._turns.reply.sent_on_a_key(now)
                     moves.append(journal.MenuChosen(keys=keys, action=kind(action)))
                     moves += self._choose(action, keys, now)
                 case Collected():
-                    self._turns.sent_on_a_key(now)
+                    self._turns.reply.sent_on_a_key(now)
                     moves += self._turns.collected(each, now)
                     self._answers.at_work(now)
                 case move:

@@ -229,7 +229,7 @@ class Conversation:
                 self._silence.agent_begins(now)
                 return []
             case ev.SpokenDelta() | ev.TextDelta() | ev.TextDeltaAlias():
-                self._turns.says(event.delta or "", now)
+                self._turns.response.speak(event.delta or "", now)
                 self._answers.words(of_the_model=not self._turns.fixed_words.speak)
                 self._silence.agent_heard(now, done=False)
                 return said(self.transcript.append(event.item_id or "", "agent", event.delta or ""))

@@ -38,7 +38,7 @@ class AgentTurns:
         self.fixed_words = FixedWords()
         self.uses = ToolUses()
         self.transfers = Transfers(agent)
-        self._reply = Reply()
+        self.reply = Reply()
         self._leaving = Leaving(agent)
 
     @property
@@ -49,7 +49,7 @@ class AgentTurns:
     @property
     def _ask_at(self) -> float:
         waits = self._leaving.closing or (self._leaving.waits and self.uses.working)
-        return inf if waits or self.transfers.under_way else self._reply.ask_at(self.response)
+        return inf if waits or self.transfers.under_way else self.reply.ask_at(self.response)
 
     @property
     def _fill_at(self) -> float:
@@ -72,40 +72,36 @@ class AgentTurns:
         return moves
 
     def _ask(self, now: float) -> ResponseCreate:
-        self._reply.owed = False
+        self.reply.owed = False
         if not self.uses.working:
             self._leaving.may_come(now)
         return ResponseCreate()
 
     def ask_again(self) -> None:
         """A turn that we asked for did not come, and the one that did, if any, may not have seen the outputs."""
-        self._reply.owed = True
+        self.reply.owed = True
 
     def ask_later(self, now: float) -> None:
         """The same, but not at once: it may be refused again."""
         self.ask_again()
-        self._reply.wait_a_moment(now)
+        self.reply.wait_a_moment(now)
 
     def fixed_words_sent(self, now: float, *, interruptible: bool) -> None:
         """Fixed words are on their way."""
         self.fixed_words.send(interruptible=interruptible)
-        self._reply.wait_a_moment(now)
+        self.reply.wait_a_moment(now)
 
     def began(self, response_id: str | None, now: float) -> None:
         """A turn begins; an earlier one that never got its end is over."""
         self.response = ActiveResponse(response_id, last_sign=now)
-        self._reply.turn_begins()
+        self.reply.turn_begins()
         self.uses.turn_begins()
         fixed = self.fixed_words.turn_begins()
-        if not fixed and self._reply.owed and self._reply.may_have_seen(now):
+        if not fixed and self.reply.owed and self.reply.may_have_seen(now):
             # It sees what we have sent, so there is no need to ask for another.
-            self._reply.owed = False
+            self.reply.owed = False
             if not self.uses.working:
                 self._leaving.may_come(now)
-
-    def says(self, words: str, now: float) -> None:
-        """Some more words come."""
-        self.response.speak(words, now)
 
     def drop(self, now: float) -> list[Move]:
         """Have the agent stop speaking, if it does and may be stopped."""
@@ -195,7 +191,7 @@ class AgentTurns:
     def _deliver(self, batch: Batch) -> list[Move]:
         """Send what may be sent of a batch, and what waited for it; a turn is owed for a whole one."""
         moves: list[Move] = [*batch.take()]
-        self._reply.owed = self._reply.owed or (bool(moves) and batch.complete)
+        self.reply.owed = self.reply.owed or (bool(moves) and batch.complete)
         return moves if self.uses.working else [*moves, *self._leaving.tools_are_done()]
 
     # Leaving
@@ -217,10 +213,10 @@ class AgentTurns:
     def resume(self, now: float) -> list[Move]:
         """The line is new: no turn is under way on it, and what the model still waits for is sent again."""
         moves = self._deliver(self.uses.turn_made(inf))
-        if self.response.interrupted and self._reply.owed:
-            self._reply.caller_ends(now)  # whom the platform may be about to answer
+        if self.response.interrupted and self.reply.owed:
+            self.reply.caller_ends(now)  # whom the platform may be about to answer
         else:
-            self._reply.turn_begins()
+            self.reply.turn_begins()
         self.response = ActiveResponse(None)
         self.transfers.hurry(now)
         moves += self._handset.agent_heard(now)
@@ -235,7 +231,7 @@ class AgentTurns:
         moves = [move for use in again for move in self._run(use, now)]
         moves += self._loosen(now)
         self.response = ActiveResponse(None)
-        self._reply.owed = False
+        self.reply.owed = False
         if moves and not self.uses.working:
             moves.append(ResponseCreate())
         return moves
@@ -251,7 +247,7 @@ class AgentTurns:
 
     def _break_off(self, now: float) -> list[Move]:
         """The turn was cut off: by the caller, so what comes after it is theirs; or by us, who know why."""
-        self._reply.wait_a_moment(now)
+        self.reply.wait_a_moment(now)
         return self._loosen(now) if self.response.dropped else self._cut_in(now)
 
     def _cut_in(self, now: float) -> list[Move]:
@@ -273,7 +269,7 @@ class AgentTurns:
         moves = [*self._deliver(batch), *self.transfers.turn_made(self.response, now)]
         moves += self._handset.agent_heard(heard_at)
         ringing = self.transfers.under_way
-        to_be_seen = ringing or (batch.ran and (self.uses.working or self._reply.owed))
+        to_be_seen = ringing or (batch.ran and (self.uses.working or self.reply.owed))
         if to_be_seen and self._leaving.waits_for_tools(ringing=ringing):
             return moves + self._deliver(batch)
         return moves + self._leaving.turn_made(self.response)
@@ -285,18 +281,10 @@ class AgentTurns:
 
     def interrupted(self, now: float) -> list[Move]:
         """The caller begins to speak."""
-        self._reply.caller_begins()
+        self.reply.caller_begins()
         return self._cut_in(now)
-
-    def left_to_platform(self, now: float) -> None:
-        """The caller stopped speaking; what follows is the platform's, for a moment."""
-        self._reply.caller_ends(now)
-
-    def sent_on_a_key(self, now: float) -> None:
-        """Something is about to be sent because of a key."""
-        self._reply.sent_on_a_key(now)
 
     def pressed(self, now: float) -> list[Move]:
         """The caller presses a key."""
-        self._reply.wait_a_moment(now)
+        self.reply.wait_a_moment(now)
         return self._leaving.stay()
