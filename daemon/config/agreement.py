@@ -12,6 +12,7 @@ from daemon.config.checks import suggest
 from daemon.config.plans import EXAMPLE_URI
 from daemon.config.report import KeyPath, Report
 from daemon.config.tool_agreement import check_agent_tools, check_tool
+from daemon.config.transfer_agreement import check_agent_transfers, check_destinations
 from daemon.core.overflow import Refer, read_step
 
 
@@ -20,10 +21,12 @@ def check_agreement(document: dict[str, Any], report: Report) -> None:
     _check_presence(document, report)
     _check_routes(document, report)
     _check_plans(document, report)
+    check_destinations(document, report)
     _check_signatures(document, report)
     for name, agent in tables(document, "agents"):
         _check_agent(name, agent, report)
         check_agent_tools(name, agent, document.get("tools", {}), report)
+        check_agent_transfers(name, agent, document, report)
     for name, tool in tables(document, "tools"):
         check_tool(name, tool, report)
 

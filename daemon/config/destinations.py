@@ -1,4 +1,7 @@
-"""Destinations as records: the places that callers can be sent to. Owned by the configuration room; holds no behaviour."""
+"""Destinations as records: the places that callers can be sent to.
+
+Owned by the configuration room and read by all; imports msgspec and this room's kinds. Must never hold behaviour.
+"""
 
 from typing import Annotated
 

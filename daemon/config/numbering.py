@@ -1,7 +1,7 @@
 """Numbers that nobody should be transferred to by mistake, or by somebody who talks an agent into it.
 
-A transfer costs what the dialled number costs, and there are numbers that are made to be called by fraud. So each kind of
-these is refused unless its destination names the kind in `allow`. What the kinds are is read from phonenumbers' own
+A transfer costs what the dialled number costs, and there are numbers that are made to be called by fraud. So each kind
+of these is refused unless its destination names the kind in `allow`. What the kinds are is read from phonenumbers' own
 tables, and from a few rules for what these leave open. Owned by the configuration room; imports phonenumbers and
 core.sip. Must never repeat a number or a URI in a message.
 """

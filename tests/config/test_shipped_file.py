@@ -8,9 +8,21 @@ from typing import Any, get_origin
 import msgspec
 import pytest
 
-from daemon.config import Agent, Config, HttpTool, Keypad, Number, Secret, Server, TurnDetection, XaiPlatform, load
+from daemon.config import (
+    Agent,
+    Config,
+    Destination,
+    HttpTool,
+    Keypad,
+    Number,
+    Secret,
+    Server,
+    TurnDetection,
+    XaiPlatform,
+    load,
+)
 from daemon.config.ledger import Delivery, Ledger
-from daemon.config.records import Destination, Drain, Limits, Log, Recovery
+from daemon.config.records import Drain, Limits, Log, Recovery
 from tests.config.written import API_KEY, WEBHOOK_SECRET
 
 SHIPPED = Path(__file__).parents[2] / "config.toml"
@@ -43,6 +55,7 @@ COMMENTED = {
     "prefix_padding",
     "idle_timeout",
     "password",
+    "max_transfers_per_hour",
 }
 
 

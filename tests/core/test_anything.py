@@ -8,7 +8,7 @@ from daemon.core.agent import Agent, KeypadRules, ToolRules
 from daemon.core.commands import RunTool, SendFrame
 from daemon.core.frames import FunctionCallOutput, ItemCreate, Message, ResponseCreate, SessionSettings
 from daemon.core.goodbye import HANG_UP
-from daemon.core.menu import EndCall, SayWords, TransferTo, UseTool
+from daemon.core.menu import Action, EndCall, SayWords, TransferTo, UseTool
 from daemon.core.transfers import transfer_tool
 from tests.core.contract import thoroughly
 from tests.core.playbook import RESUME, START, WAKE, Gave, Happening, Playbook
@@ -19,7 +19,13 @@ CLERK = like(
     tools={"book": ToolRules(), "look_up": ToolRules(idempotent=True)},
 )
 PATIENT = like(CLERK, tools={"book": ToolRules(filler="One moment.", filler_after=2.0), "look_up": ToolRules()})
-MENU = {"0": TransferTo("desk"), "1": SayWords("One."), "2": UseTool("book"), "9": EndCall(), "12": SayWords("Twelve.")}
+MENU: dict[str, Action] = {
+    "0": TransferTo("desk"),
+    "1": SayWords("One."),
+    "2": UseTool("book"),
+    "9": EndCall(),
+    "12": SayWords("Twelve."),
+}
 DESK = like(
     PATIENT,
     session=SessionSettings(tools=(HANG_UP, transfer_tool({"desk": "", "night": ""}))),
