@@ -44,7 +44,9 @@ class Supervisor:
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
         config = setting.config
-        self._agents = {name: brief(name, agent, config.tools) for name, agent in config.agents.items()}
+        self._agents = {
+            name: brief(name, agent, config.tools, config.destinations) for name, agent in config.agents.items()
+        }
         self._live: dict[str, tuple[Call, Offer]] = {}
         self._answered: dict[str, None] = {}
         self._changed = trio.Event()

@@ -8,7 +8,7 @@ import structlog
 
 from daemon.calls.call import Call
 from daemon.core import journal
-from daemon.platforms.base import ReferResult
+from daemon.platforms.base import ReferOutcome, ReferResult
 
 
 def start_transfer(call: Call, destination: str, *why: str) -> bool:
@@ -35,14 +35,14 @@ async def _transfer(call: Call, destination: str, why: tuple[str, ...]) -> None:
         call.transfers -= 1
 
 
-async def refer(call: Call, destination: str, why: tuple[str, ...]) -> ReferResult:
+async def refer(call: Call, destination: str, why: tuple[str, ...]) -> ReferOutcome:
     """Transfer the caller; ends the call if it succeeds, or if there is no caller any more.
 
     Cancelling leaves it unknown whether the transfer happened.
     """
     if not await call.setting.ledger.ours(call.id):
         call.let_go()
-        return ReferResult.NO_CALL
+        return ReferOutcome(ReferResult.NO_CALL)
     call.remember(journal.TransferAsked(destination=destination))
     outcome = await call.setting.platform.refer(call.id, call.setting.config.destinations[destination].uri)
     match outcome.result:
@@ -56,4 +56,4 @@ async def refer(call: Call, destination: str, why: tuple[str, ...]) -> ReferResu
             entry = journal.TransferFailed(destination=destination, result=failed.value, sip_status=outcome.sip_status)
             if not call.settled:
                 call.remember(entry)
-    return outcome.result
+    return outcome

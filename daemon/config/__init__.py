@@ -24,7 +24,7 @@ from daemon.config.records import (
     XaiPlatform,
 )
 from daemon.config.secrets import Secret
-from daemon.config.tools import HttpTool, Tool
+from daemon.config.tools import HttpTool, Tool, properties
 from daemon.config.units import parse_duration, parse_size
 
 __all__ = [
@@ -49,4 +49,5 @@ __all__ = [
     "load",
     "parse_duration",
     "parse_size",
+    "properties",
 ]

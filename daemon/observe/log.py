@@ -77,6 +77,10 @@ def _console(*, colors: bool) -> Sequence[Processor]:
     )
 
 
+# What somebody should look into, though the call goes on.
+_ALARMING = (journal.TransferRefused, journal.ToolRefused, journal.AnswerMissed, journal.FellBack)
+
+
 def log_entries(*, transcripts: bool) -> Watcher:
     """A watcher that writes a line for each entry that is news, without people's words and digits."""
     log = structlog.get_logger()
@@ -84,7 +88,8 @@ def log_entries(*, transcripts: bool) -> Watcher:
     def watch(record: journal.Record) -> None:
         fields = _fields(record.entry, transcripts=transcripts)
         if fields is not None:
-            log.info(_snake(type(record.entry).__name__), call_id=record.call_id, **fields)
+            write = log.warning if isinstance(record.entry, _ALARMING) else log.info
+            write(_snake(type(record.entry).__name__), call_id=record.call_id, **fields)
 
     return watch
 
@@ -104,6 +109,8 @@ def _fields(entry: journal.Entry, *, transcripts: bool) -> dict[str, object] | N
             return None  # the collector says so, as an error
         case journal.DigitsCollected():
             return {"count": entry.count, "trigger": entry.trigger}
+        case journal.MenuChosen():
+            return {"action": entry.action}
         case journal.HangUpAsked() if not transcripts:
             return {}  # the model's reason retells what the caller said
         case journal.Ended():

@@ -30,6 +30,28 @@ class Metrics:
             "callwarden_tool_uses_total", "Uses of tools that have ended", ["tool", "result"], registry=self.registry
         )
 
+        self._transfers = Counter(
+            "callwarden_transfers_total",
+            "Transfers that were tried or refused",
+            ["destination", "result"],
+            registry=self.registry,
+        )
+        self._missed = Counter(
+            "callwarden_answers_missed_total", "Callers who were not answered in time", ["why"], registry=self.registry
+        )
+        self._fallbacks = Counter(
+            "callwarden_fallbacks_total",
+            "Agents that did not answer twice in a row",
+            ["action"],
+            registry=self.registry,
+        )
+        self._tokens = Counter(
+            "callwarden_tokens_total", "Tokens of the model's turns", ["direction"], registry=self.registry
+        )
+        self._billable = Counter(
+            "callwarden_billable_seconds_total", "Seconds for which calls were joined", registry=self.registry
+        )
+
     def watch(self, record: journal.Record) -> None:
         """Count a record; the watcher to be given to the feed."""
         match record.entry:
@@ -41,5 +63,19 @@ class Metrics:
                 self._lines_lost.inc()
             case journal.ToolEnded(name=name, ok=ok):
                 self._tools.labels(name, "ok" if ok else "failed").inc()
+            case journal.TransferAsked(destination=destination):
+                self._transfers.labels(destination, "tried").inc()
+            case journal.TransferFailed(destination=destination, result=result):
+                self._transfers.labels(destination, result).inc()
+            case journal.TransferRefused(destination=destination):
+                self._transfers.labels(destination or "unknown", "refused").inc()
+            case journal.AnswerMissed(why=why):
+                self._missed.labels(why).inc()
+            case journal.FellBack(action=action):
+                self._fallbacks.labels(action).inc()
+            case journal.Usage() as usage:
+                self._tokens.labels("input").inc(usage.input_tokens)
+                self._tokens.labels("output").inc(usage.output_tokens)
+                self._billable.inc(usage.billable_seconds)
             case _:
                 pass

@@ -4,7 +4,8 @@ A tool never raises for what the model, the network or a server does: the model 
 words, because nobody else can act on it while the caller waits. Owned by the tools room; imports core and msgspec.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -36,6 +37,23 @@ class Tool(Protocol):
 
     async def run(self, call_id: str, use: ToolUse) -> Answer:
         """Run it once. Cancelling leaves it unknown whether it took effect."""
+        ...
+
+
+Take = Callable[[str], str | None]
+"""Gives out, once, the digits that a reference stands for; None if there are none (any more)."""
+
+
+@runtime_checkable
+class EntryTool(Tool, Protocol):
+    """A tool that may be given what callers type and nobody else sees."""
+
+    def masked(self, use: ToolUse) -> ToolUse:
+        """The use as it may be written down: where a reference belongs, nothing else is left."""
+        ...
+
+    async def run_with(self, call_id: str, use: ToolUse, take: Take) -> Answer:
+        """Run it once, with what it takes; see `run`."""
         ...
 
 
