@@ -17,6 +17,12 @@ def test_what_is_counted() -> None:
         journal.HangUpOwed(why="x"),
         journal.LineLost(why="closed with 1006"),
         journal.ToolEnded(name="book", seconds=0.1, ok=False, why="HTTP 503"),
+        journal.TransferAsked(destination="desk"),
+        journal.TransferFailed(destination="desk", result="rejected", sip_status=486),
+        journal.TransferRefused(destination="", why="no such destination"),
+        journal.AnswerMissed(in_a_row=1, why="late"),
+        journal.FellBack(action="transfer"),
+        journal.Usage(turns=1, input_tokens=20, output_tokens=8, audio_seconds=1.0, billable_seconds=61.5),
         journal.GoodbyeSaid(),
     ]
     for entry in entries:
@@ -27,6 +33,13 @@ def test_what_is_counted() -> None:
     assert value("callwarden_hang_ups_owed_total") == 1
     assert value("callwarden_lines_lost_total") == 1
     assert value("callwarden_tool_uses_total", {"tool": "book", "result": "failed"}) == 1
+    assert value("callwarden_transfers_total", {"destination": "desk", "result": "tried"}) == 1
+    assert value("callwarden_transfers_total", {"destination": "desk", "result": "rejected"}) == 1
+    assert value("callwarden_transfers_total", {"destination": "unknown", "result": "refused"}) == 1
+    assert value("callwarden_answers_missed_total", {"why": "late"}) == 1
+    assert value("callwarden_fallbacks_total", {"action": "transfer"}) == 1
+    assert value("callwarden_tokens_total", {"direction": "input"}) == 20
+    assert value("callwarden_billable_seconds_total") == 61.5
 
 
 def test_no_label_names_a_call_or_a_caller() -> None:
