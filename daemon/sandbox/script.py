@@ -21,6 +21,8 @@ class Press(msgspec.Struct, frozen=True):
     keys: str
     gap: float = 0.3
     """Seconds between keys."""
+    over: bool = False
+    """Press right away, whatever is being said."""
 
 
 class Wait(msgspec.Struct, frozen=True):

@@ -122,7 +122,7 @@ class Session:
             case "response.create":
                 self._queue(self._replies.popleft() if self._replies else IDLE_REPLY)
             case "response.cancel" if self._turn is not None:
-                self._turn.cancel()
+                self._turn.stop()
             case "response.cancel":
                 await self._refuse("response_cancel_not_active", "no active response found", frame)
 
@@ -147,7 +147,7 @@ class Session:
 
     async def _caller(self) -> None:
         for step in self._script.steps:
-            if not (isinstance(step, Say | Wait | Leave) and step.over):
+            if not (isinstance(step, Say | Press | Wait | Leave) and step.over):
                 await self._quiet()
             self._step += 1
             match step:

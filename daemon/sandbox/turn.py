@@ -33,7 +33,7 @@ class Turn:
         if self._interruptible:
             self._making.cancel(reason="the caller speaks")
 
-    def cancel(self) -> None:
+    def stop(self) -> None:
         """The client does not want it any more."""
         self._making.cancel(reason="the client cancels the turn")
 

@@ -330,7 +330,7 @@ async def test_it_goes_wherever_an_argument_goes(keys: dict[str, Any], target: s
 
 async def test_every_attempt_at_one_use_has_it() -> None:
     answers = in_turn(says(503), says(200))
-    keys = {"path": "/pay", "method": "POST", "idempotent": True, "retries": 1}
+    keys: dict[str, Any] = {"path": "/pay", "method": "POST", "idempotent": True, "retries": 1}
     async with opened(answers, written=CARD, **keys) as (server, it):
         assert await pay(it, {"entry-1": "4711"}) == Answer('{"ok":true}')
     assert [asked.body for asked in server.asked] == [b'{"card":"4711"}'] * 2
