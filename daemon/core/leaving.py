@@ -82,10 +82,13 @@ class Leaving:
         goodbye.wait()
         return True
 
-    def turn_made(self, response: ActiveResponse) -> list[Move]:
-        """A turn is made: the goodbye, or one after which it is still to be said."""
+    def turn_made(self, response: ActiveResponse, *, waiting: bool) -> list[Move]:
+        """A turn is made: the goodbye, or one after which it is still to be said.
+
+        `waiting` says whether fixed words are still to be spoken; a rule's goodbye is the last of them.
+        """
         goodbye = self._goodbye
-        if goodbye is None or goodbye.waits:
+        if goodbye is None or goodbye.waits or (goodbye.by_rule and waiting):
             return []
         if response.spoke and (goodbye.after is None or goodbye.after != response.id):
             goodbye.said(response.id, (response.heard_at or 0.0) + self._agent.goodbye_margin)

@@ -78,6 +78,8 @@ class _Pending:
     """When it is made even if nobody knows whether its words were heard."""
     after: str | None = None
     """The turn before the one that says the words."""
+    fixed: bool = False
+    """Whether fixed words were sent for it."""
     said_by: str | None = None
     due: float = inf
     """When its words have been heard."""
@@ -133,15 +135,21 @@ class Transfers:
         if not self._agent.transfer_words:
             self._pending.due = now
             return []
+        self._pending.fixed = True
         return [spoken_exactly(self._agent.transfer_words)]
 
-    def turn_made(self, response: ActiveResponse, now: float) -> list[ItemCreate]:
-        """A turn is made; if it said the words, or nobody will, it is known when the transfer is due."""
+    def turn_made(self, response: ActiveResponse, now: float, *, waiting: bool) -> list[ItemCreate]:
+        """A turn is made; if it said the words, or nobody will, it is known when the transfer is due.
+
+        `waiting` says whether fixed words are still to be spoken; those for a transfer are the last of them.
+        """
         pending = self._pending
-        if pending is None or (pending.after is not None and pending.after == response.id):
+        if pending is None or (pending.fixed and waiting):
+            return []
+        if pending.after is not None and pending.after == response.id:
             return []
         if not response.spoke and pending.words:
-            words, pending.words, pending.after = pending.words, "", response.id
+            words, pending.words, pending.after, pending.fixed = pending.words, "", response.id, True
             pending.latest = now + self._agent.goodbye_timeout
             return [spoken_exactly(words)]
         heard_at = now if response.heard_at is None else response.heard_at

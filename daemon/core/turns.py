@@ -93,6 +93,7 @@ class AgentTurns:
 
     def began(self, response_id: str | None, now: float) -> None:
         """A turn begins; an earlier one that never got its end is over."""
+        self.fixed_words.turn_ends(spoke=self.response.spoke)
         self.response = ActiveResponse(response_id, last_sign=now)
         self.reply.turn_begins()
         self.uses.turn_begins()
@@ -243,6 +244,7 @@ class AgentTurns:
         if event.id is not None and self.response.id not in (None, event.id):
             return []  # the late end of a turn that was superseded
         self.response.finish(event.spent, now, event.status)
+        self.fixed_words.turn_ends(spoke=self.response.spoke)
         return self._break_off(now) if event.status == "cancelled" else self._settle(now)
 
     def _break_off(self, now: float) -> list[Move]:
@@ -265,14 +267,15 @@ class AgentTurns:
     def _settle(self, now: float) -> list[Move]:
         """Answer the turn's tools, and see to what comes after it."""
         heard_at = self.response.heard_at or 0.0
+        waiting = self.fixed_words.waiting
         batch = self.uses.turn_made(heard_at)
-        moves = [*self._deliver(batch), *self.transfers.turn_made(self.response, now)]
+        moves = [*self._deliver(batch), *self.transfers.turn_made(self.response, now, waiting=waiting)]
         moves += self._handset.agent_heard(heard_at)
         ringing = self.transfers.under_way
         to_be_seen = ringing or (batch.ran and (self.uses.working or self.reply.owed))
         if to_be_seen and self._leaving.waits_for_tools(ringing=ringing):
             return moves + self._deliver(batch)
-        return moves + self._leaving.turn_made(self.response)
+        return moves + self._leaving.turn_made(self.response, waiting=waiting)
 
     def heard(self, response_id: str | None, now: float) -> list[Move]:
         """The platform says that the caller has heard a turn to its end."""
