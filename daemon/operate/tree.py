@@ -55,6 +55,8 @@ WAITS = {
     "ledger.keeping.Keeper.forget": "the next look for old calls",
     "ledger.journal.JournalWriter.write_down": "something to write down",
     "ledger.owed.DeliveriesOwed.look": "the next look for deliveries",
+    "deliveries.sender._give_up_the_abandoned": "the next look for abandoned deliveries",
+    "deliveries.sender.Sender.run": "deliveries that are due",
     "operate.watchdog.Watchdog.feed": "the watchdog's next meal",
     "web.applications.Applications._run": "an answer to be made",
     "web.applications.Inbox.receive": "more of a request",
