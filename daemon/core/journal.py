@@ -11,6 +11,9 @@ from daemon.core.keypad import Trigger
 from daemon.core.receipts import Receipt
 from daemon.core.transcript import Speaker, Turn
 
+LONGEST_NAME = 64
+"""Characters of a tool's name."""
+
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=lambda name: name):
     """Base of the entries; the tag is the class's own name."""
@@ -174,6 +177,12 @@ class ToolRefused(_Entry, frozen=True, kw_only=True):
     """The model asked for a tool that this agent does not have."""
 
     name: str
+    """What it asked for, cut short: it is the model's own word, which can be anything."""
+    why: str = "not one of this agent's tools"
+
+    def __post_init__(self) -> None:
+        """Cut the name."""
+        msgspec.structs.force_setattr(self, "name", self.name[:LONGEST_NAME])
 
 
 class ToolCalled(_Entry, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ import msgspec
 from daemon.core.agent import ToolRules
 from daemon.core.effects import ToolUse
 from daemon.core.frames import FunctionCallOutput, ItemCreate
+from daemon.core.journal import LONGEST_NAME
 
 
 @dataclass(slots=True)
@@ -145,4 +146,5 @@ def output_frame(use_id: str, output: str) -> ItemCreate:
 
 def refusal(name: str | None) -> str:
     """The output of a tool that there is not."""
-    return msgspec.json.encode({"error": f"There is no tool named {name!r}."}).decode()
+    shown = name[:LONGEST_NAME] if name else name
+    return msgspec.json.encode({"error": f"There is no tool named {shown!r}."}).decode()
