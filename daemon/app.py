@@ -46,7 +46,7 @@ from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
 from daemon.platforms.base import Platform
 from daemon.platforms.xai import open_platform
-from daemon.tools import open_tools
+from daemon.tools import checked_transport, open_tools
 from daemon.tools.base import Tool
 from daemon.web.ingress import create_app
 from daemon.web.limits import ServerLimits
@@ -176,7 +176,8 @@ def make_setting(
 
 def _open_fetch(config: Config) -> AbstractAsyncContextManager[Fetch | None]:
     """With what callers are looked up, if any agent wants that."""
-    return open_fetch() if any(agent.lookup.url for agent in config.agents.values()) else nullcontext()
+    wanted = any(agent.lookup.url for agent in config.agents.values())
+    return open_fetch(checked_transport()) if wanted else nullcontext()
 
 
 def _toggle_pause(supervisor: Supervisor, stop: Stop, notifier: Notifier) -> None:
