@@ -1,7 +1,7 @@
 """The workshop's own system: customers, free hours and bookings over HTTP, kept in memory.
 
 Start it by hand with `python examples/appointments/shop.py`; it needs nothing but Python. What it shows of a good
-server for tools: it wants a token, answers JSON always, says in a refusal what to do differently, and books once per key.
+server for tools: it wants a token, answers JSON always, says in a refusal what to do differently, books once per key.
 """
 
 import json
