@@ -12,6 +12,7 @@ from math import inf
 import msgspec
 
 from daemon.core.agent import ToolRules
+from daemon.core.deeds import LONGEST_NAME
 from daemon.core.effects import BY_RULE, INTERRUPTED, Effect, ToolUse
 from daemon.core.frames import FunctionCallOutput, ItemCreate, data
 
@@ -184,4 +185,5 @@ def output_frame(use_id: str, output: str) -> ItemCreate:
 
 def refusal(name: str | None) -> str:
     """The output of a tool that there is not."""
-    return msgspec.json.encode({"error": f"There is no tool named {name!r}."}).decode()
+    shown = name[:LONGEST_NAME] if name else name
+    return msgspec.json.encode({"error": f"There is no tool named {shown!r}."}).decode()
