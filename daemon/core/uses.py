@@ -59,7 +59,7 @@ class ToolUses:
 
     def __init__(self) -> None:
         self.ours: set[str] = set()
-        """Ids of the uses of tools that we run, those of before a crash included."""
+        """Ids of the uses that the shell was told to run, those of before a crash included."""
         self._known: set[str] = set()
         self._by_rule = 0
         self._running: dict[str, _Running] = {}
@@ -104,7 +104,7 @@ class ToolUses:
         return again
 
     def begin(self, use: ToolUse, rules: ToolRules, now: float, *, ours: bool = True) -> None:
-        """A tool is about to run; of ours, if it has an effect. What a rule brings about belongs to no turn."""
+        """A tool is about to run; `ours`, if the shell runs it. What a rule brings about belongs to no turn."""
         batch = Batch(made=True) if use.by_rule else self._open()
         batch.outputs[use.id], batch.ran = None, True
         if ours:
