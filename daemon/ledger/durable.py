@@ -32,6 +32,8 @@ from daemon.observe.clock import WallClock
 
 CLAIM_LIMIT = 3.0
 """Seconds for a claim; its sender waits for the answer, and the caller listens to the ringing."""
+# Of these, seconds to be sure of our lease, if there is doubt.
+_DOUBT = 1.0
 # Operations in one transaction on the way back.
 _TOGETHER = 50
 
@@ -70,7 +72,7 @@ class DurableLedger:
         if incoming.call_id in self.held:
             return False
         if self._health.up and not self._lease.fresh:
-            await self._lease.refresh()
+            await self._lease.refresh(_DOUBT)
         wanted = Claim(attempt=uuid.uuid4().hex, epoch=self._lease.epoch, incoming=incoming, agent=agent)
         if not self._health.up:
             return await self._claim_without(wanted, self._health.why)

@@ -5,6 +5,7 @@ transaction is over; what only tells a story (entries, transcripts) may miss its
 costs a fraction. Imports SQLAlchemy and errors; never decides what is written.
 """
 
+import logging
 import os
 import sqlite3
 from contextlib import suppress
@@ -30,6 +31,9 @@ _OLDEST_SQLITE = (3, 35, 0)
 _WAL_LIMIT = 16 * 1024 * 1024
 
 _PRAGMAS = ("journal_mode=WAL", f"journal_size_limit={_WAL_LIMIT}")
+
+# What they have to say they also raise, and here that becomes one line, without a traceback.
+_TALKATIVE = ("psycopg", "sqlalchemy.pool")
 
 _READS = "callwarden_reads"
 _FILE = "callwarden_file"
@@ -61,6 +65,8 @@ def make_engines(url: str, password: str = "") -> Engines:
 
     Errors: `StartError` if the SQLite library is too old.
     """
+    for library in _TALKATIVE:
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:

@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -28,9 +29,10 @@ def said(words: str, *, item: str = "item-1", final: bool = False, at: float = 1
 
 
 @pytest.fixture
-def writer(house: House) -> JournalWriter:
+def writer(house: House) -> Iterator[JournalWriter]:
     database = Database(house.engines)
-    return JournalWriter(database, database.health, transcripts=True)
+    yield JournalWriter(database, database.health, transcripts=True)
+    database.close()
 
 
 def digits(house: House) -> list[str]:
