@@ -205,14 +205,14 @@ def _webhook_app(setting: Setting, supervisor: Supervisor) -> QuartTrio:
     return create_app(
         reception=supervisor,
         verifier=Verifier(secrets, wall=setting.wall, tolerance=config.server.clock_tolerance),
-        read_webhook=partial(setting.platform.read_webhook, keep=_wanted_headers(config)),
+        read_webhook=partial(setting.platform.read_webhook, keep=wanted_headers(config)),
         webhook_path=config.server.webhook_path,
         max_body=config.server.max_body,
         body_timeout=config.server.header_timeout,
     )
 
 
-def _wanted_headers(config: Config) -> frozenset[str]:
+def wanted_headers(config: Config) -> frozenset[str]:
     """The SIP headers that some agent is told of, in lower case; of no other is any text kept."""
     return frozenset(header.lower() for agent in config.agents.values() for header in agent.sip_headers)
 

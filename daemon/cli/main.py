@@ -15,6 +15,7 @@ _COMMANDS = {
     "check": "check",
     "demo": "demo",
     "chat": "chat",
+    "rehearse": "rehearse",
     "replay": "replay",
     "calls": "calls",
     "show": "show",

@@ -52,6 +52,9 @@ class SandboxCall:
         self.hang_up_refusals: list[int] = []
         """Statuses with which the next requests to hang up are refused."""
         self.refer_status = 200
+        """What becomes of transfers."""
+        self.refer_statuses: list[int] = []
+        """What becomes of the next ones, before that."""
         self.hang_ups = 0
         """Requests to hang up, refused ones included."""
         self.refers: list[str] = []
@@ -199,7 +202,7 @@ class Switchboard:
         if not target.startswith(("tel:", "sip:")):
             return 400, {"error": "target_uri must be a tel: or sip: URI"}
         call.refers.append(target)
-        match call.refer_status:
+        match call.refer_statuses.pop(0) if call.refer_statuses else call.refer_status:
             case 200:
                 call.end("refer")
                 return 200, {}
