@@ -103,8 +103,8 @@ async def _perform(call: Call, config: Config, log: list[EventDict]) -> Performa
             verdict = await _announce(placed, supervisor, xai, config, wall())
             with trio.move_on_after(LONGEST):
                 await supervisor.idle()
-        nursery.cancel_scope.cancel(reason="the rehearsal is over")
-    ends = [each.entry.receipt for each in story if isinstance(each.entry, journal.Ended)]
+            ends = [each.entry.receipt for each in story if isinstance(each.entry, journal.Ended)]
+            nursery.cancel_scope.cancel(reason="the rehearsal is over")
     sessions = placed.sessions
     return Performance(
         call=call,
