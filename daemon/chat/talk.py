@@ -28,6 +28,7 @@ from daemon.core.effects import ToolUse
 from daemon.core.incoming import IncomingCall
 from daemon.core.journal import Entry
 from daemon.core.receipts import Receipt
+from daemon.functions.call import ToolCall
 from daemon.ledger.memory import MemoryLedger
 from daemon.lookup.fetching import Fetch, open_fetch
 from daemon.observe.clock import WallClock
@@ -173,9 +174,9 @@ class _ShownTool:
         """Whether the operator says so."""
         return self._tool.idempotent
 
-    async def run(self, call_id: str, use: ToolUse) -> Answer:
+    async def run(self, call: ToolCall, use: ToolUse) -> Answer:
         """Run it."""
         self._show(Note("asked", f"{use.name} {use.arguments}"))
-        answer = await self._tool.run(call_id, use)
+        answer = await self._tool.run(call, use)
         self._show(Note("gave", answer.output))
         return answer

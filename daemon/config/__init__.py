@@ -25,7 +25,7 @@ from daemon.config.records import (
     XaiPlatform,
 )
 from daemon.config.secrets import Secret
-from daemon.config.tools import HttpTool, Tool
+from daemon.config.tools import HttpTool, PythonTool, Tool
 from daemon.config.units import parse_duration, parse_size
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "Log",
     "Number",
     "Platforms",
+    "PythonTool",
     "Recording",
     "Recovery",
     "Secret",

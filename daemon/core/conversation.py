@@ -36,6 +36,7 @@ from daemon.core.frames import (
     spoken_exactly,
 )
 from daemon.core.keypad import Entry, KeypadBuffer
+from daemon.core.remote import RemoteTools
 from daemon.core.silence import Silence
 from daemon.core.transcript import Transcript
 from daemon.core.turns import AgentTurns, Move
@@ -58,10 +59,10 @@ class Conversation:
         self._keypad = KeypadBuffer(agent.keypad)
         self._turns = AgentTurns(agent)
         self._silence = Silence(agent.silence_timeout)
+        self._remote = RemoteTools()
         self._ready_by = inf
         self._over_by = inf
-        self._malformed = 0
-        self._frames = 0
+        self._malformed = self._frames = 0
         self._update_id: str | None = None
         self._ask_id: str | None = None
 
@@ -85,11 +86,10 @@ class Conversation:
     def start(self, now: float) -> list[Command]:
         """Configure the session and greet. Both go out at once: the platform works in order."""
         self._over_by = now + self.agent.max_duration
-        update = self._configure(now)
         greeting = self._greet()
         if self.agent.announcement and isinstance(self.agent.greeting, FixedGreeting):
             greeting = self._turns.leave(self.agent.greeting.words, ("announcement",), now, final=True)
-        return [update, *self._carry_out([*self._told(), *greeting])]
+        return [self._configure(now), *self._carry_out([*self._told(), *greeting])]
 
     def resume(self, now: float) -> list[Command]:
         """Configure a new session on the same call: no greeting, but what the model still waits for.
@@ -208,7 +208,7 @@ class Conversation:
 
     def _react(self, event: ev.Event, now: float) -> Sequence[Move]:
         if isinstance(event, Uneventful):
-            return []
+            return self._remote.receive(event, now)
         if isinstance(event, OfTheCaller):
             return self._hear(event, now)
         match event:
@@ -223,10 +223,10 @@ class Conversation:
                 self._turns.says(event.delta or "", now)
                 self._silence.agent_heard(now, done=False)
                 return journal.said(self.transcript.append(event.item_id or "", "agent", event.delta or ""))
-            case ev.SpokenDone(item_id=item_id, transcript=text):
-                return journal.said(self.transcript.finish(item_id or "", "agent", text))
-            case ev.ItemTruncated(item_id=item_id, transcript=text):
-                return journal.said(self.transcript.cut(item_id or "", "agent", text)) if text else []
+            case ev.SpokenDone(item_id=item, transcript=text):
+                return journal.said(self.transcript.finish(item or "", "agent", text))
+            case ev.ItemTruncated(item_id=item, transcript=text):
+                return journal.said(self.transcript.cut(item or "", "agent", text)) if text else []
             case ev.FunctionCalled():
                 return self._turns.wants(event, now)
             case ev.ResponseDone():

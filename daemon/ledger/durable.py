@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import islice
 
-import msgspec
 import structlog
 import trio
 from sqlalchemy import Connection
@@ -32,8 +31,7 @@ from daemon.observe.clock import WallClock
 
 CLAIM_LIMIT = 3.0
 """Seconds for a claim; its sender waits for the answer, and the caller listens to the ringing."""
-# Of these, seconds to be sure of our lease, if there is doubt.
-_DOUBT = 1.0
+_DOUBT = 1.0  # of these, to be sure of our lease
 # Operations in one transaction on the way back.
 _TOGETHER = 50
 
@@ -135,7 +133,7 @@ class DurableLedger:
     async def assign(self, call_id: str, agent: str) -> None:
         """Note that another agent has the call."""
         if held := self.held.get(call_id):
-            held.claim = msgspec.structs.replace(held.claim, agent=agent)
+            held.assign(agent)
         owner = self._owner(call_id)
         await self._keep(operations.Assigned(call_id=call_id, epoch=owner, agent=agent, at=self._wall()))
 

@@ -41,6 +41,10 @@ class Held(msgspec.Struct, kw_only=True):
             self.effects[use.id] = Effect(use=use)
         return known
 
+    def assign(self, agent: str) -> None:
+        """Note that another agent has it."""
+        self.claim = msgspec.structs.replace(self.claim, agent=agent)
+
     def change(self, use_id: str, **changes: object) -> None:
         """Note what became of a tool."""
         known = self.effects.get(use_id)

@@ -48,7 +48,9 @@ class Metrics:
             case journal.LineLost():
                 self._lines_lost.inc()
             case journal.ToolEnded(name=name, ok=ok):
-                self._tools.labels(name, "ok" if ok else "failed").inc()
+                # Of tools that are not the operator's, the names are without number.
+                tool = "mcp" if name.startswith("mcp:") else name
+                self._tools.labels(tool, "ok" if ok else "failed").inc()
             case journal.CallerLookedUp(result=result):
                 self._lookups.labels(result).inc()
             case journal.Continued():

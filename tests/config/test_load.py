@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config import Config, Secret, load
+from daemon.config import Config, HttpTool, Secret, load
 from daemon.errors import ConfigError
 from tests.config.written import API_KEY, ENV, MINIMAL, NUMBER, PLATFORM, WEBHOOK_SECRET, complaints, loaded
 
@@ -144,8 +144,8 @@ def test_a_single_key_whose_secret_is_wanted_and_headers_with_secrets_in_them(tm
     assert config.platform.xai.api_key == Secret(API_KEY)
     with pytest.raises(AssertionError):
         config.platform.xai.webhook_secrets[0].reveal()
-    assert load(path, env={"TOKEN": "t"}, secrets_of=("tools.find",)).tools["find"].headers == {
-        "Authorization": Secret("Bearer t")
-    }
+    found = load(path, env={"TOKEN": "t"}, secrets_of=("tools.find",)).tools["find"]
+    assert isinstance(found, HttpTool)
+    assert found.headers == {"Authorization": Secret("Bearer t")}
     with pytest.raises(ConfigError, match="expected a reference"):
         load(path, ['tools.find.headers={ Authorization = "${nothing}" }'], env={}, secrets_of=())

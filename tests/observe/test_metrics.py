@@ -17,6 +17,7 @@ def test_what_is_counted() -> None:
         journal.HangUpOwed(why="x"),
         journal.LineLost(why="closed with 1006"),
         journal.ToolEnded(name="book", seconds=0.1, ok=False, why="HTTP 503"),
+        journal.ToolEnded(name="mcp:part_lookup", seconds=0.1, ok=True, why=""),
         journal.CallerLookedUp(result="late", seconds=1.5, why="no answer within 1.5s"),
         journal.Continued(earlier="c0"),
         journal.GoodbyeSaid(),
@@ -29,6 +30,7 @@ def test_what_is_counted() -> None:
     assert value("callwarden_hang_ups_owed_total") == 1
     assert value("callwarden_lines_lost_total") == 1
     assert value("callwarden_tool_uses_total", {"tool": "book", "result": "failed"}) == 1
+    assert value("callwarden_tool_uses_total", {"tool": "mcp", "result": "ok"}) == 1
     assert value("callwarden_lookups_total", {"result": "late"}) == 1
     assert value("callwarden_redials_continued_total") == 1
 

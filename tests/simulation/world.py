@@ -8,6 +8,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 from daemon.app import make_setting, serve_calls
 from daemon.calls.supervisor import Supervisor
+from daemon.config import HttpTool
 from daemon.core.journal import Record
 from daemon.ledger.memory import MemoryLedger
 from daemon.observe.feed import Feed
@@ -63,6 +64,7 @@ class World:
         tools = {
             name: SimulatedTool(scenario.seed, self.platform, self.runs, idempotent=tool.idempotent)
             for name, tool in config.tools.items()
+            if isinstance(tool, HttpTool)
         }
         ledger, dice = MemoryLedger(), random.Random(scenario.seed)
         self.recorder = MemoryRecorder()
