@@ -67,7 +67,7 @@ def rehearse(
     calls = [(file, call) for file, call in written if _wanted(part, file, call)]
     if not calls:
         fail("there is no call to rehearse", EXIT_USAGE)
-    config = load_or_exit(path, overrides, secrets_of=_needed(calls))
+    config = load_or_exit(path, overrides, secrets_of=_needed(calls), functions=True)
     console = Console(quiet=True) if as_json else make_console()
     done: list[Rehearsed] = []
     for file, call in calls:

@@ -113,3 +113,45 @@ def test_the_secrets_of_a_tool_that_is_really_run_are_needed(tmp_path: Path) -> 
     result = run(*settings, str(tmp_path))
     assert result.exit_code == 78
     assert "environment variable NO_TOKEN is not set" in result.stderr
+
+
+SHOP = '''
+def find(order: str) -> str:
+    """Finds an order.
+
+    Args:
+        order: Its number.
+    """
+    return f"order {order} is ready"
+'''
+USES_IT = """
+[[call]]
+name = "asks for an order"
+script = [
+  { caller = "Where is my order?" },
+  { use = "find", arguments = { order = "42" } },
+  { model = "Bye.", use = "hang_up" },
+]
+expect.sent = [{ item = { type = "function_call_output", output = "\\"OUTPUT\\"" } }]
+"""
+
+
+def test_a_python_tool_that_is_stubbed_and_one_that_is_really_run(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(SHOP)
+    tool = f'type = "python", file = "{tmp_path}/shop.py:find"'
+    settings = ("--set", f"tools.find={{ {tool} }}", "--set", 'agents.support.tools=["hang_up", "find"]')
+    settings = (*settings, "--set", "agents.support.greeting=")
+    (tmp_path / "stub.toml").write_text(USES_IT.replace("OUTPUT", "ready") + 'tools.find.answer = "ready"\n')
+    result = run(*settings, str(tmp_path / "stub.toml"))
+    assert result.exit_code == 0, result.output
+    (tmp_path / "real.toml").write_text(USES_IT.replace("OUTPUT", "order 42 is ready") + "tools.find.real = true\n")
+    result = run(*settings, str(tmp_path / "real.toml"))
+    assert result.exit_code == 0, result.output
+
+
+def test_a_tool_that_the_platform_runs_cannot_be_stubbed(tmp_path: Path) -> None:
+    settings = ("--set", 'tools.find={ type = "web_search" }', "--set", 'agents.support.tools=["find"]')
+    (tmp_path / "a.toml").write_text(GOOD + "tools.find.answer = 1\n")
+    result = run(*settings, str(tmp_path / "a.toml"))
+    assert result.exit_code == 78
+    assert "[call.1.tools.find]: the platform runs this tool; have the model say what it found" in result.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from daemon.config import Config
+from daemon.config import Config, HttpTool, PythonTool
 from daemon.config.checks import suggest
 from daemon.config.decode import Decoder
 from daemon.config.report import KeyPath, Report
@@ -74,6 +74,8 @@ def _check_stubs(path: KeyPath, stubs: dict[str, Stub], config: Config, report: 
         if name not in config.tools:
             hint = suggest(name, tuple(config.tools)) or f"; there is: {', '.join(config.tools) or 'none'}"
             report.add((*path, name), f'the configuration has no tool "{name}"{hint}', table=True)
+        elif not isinstance(config.tools[name], HttpTool | PythonTool):
+            report.add((*path, name), "the platform runs this tool; have the model say what it found", table=True)
         given = [stub.answer is not None, bool(stub.answers), bool(stub.error), stub.real]
         if given.count(True) != 1:
             report.add((*path, name), "give one of answer, answers, error and real", table=True)

@@ -11,7 +11,9 @@ import msgspec
 import trio
 
 from daemon import config
+from daemon.config.tools import OwnTool, parameters_of
 from daemon.core.effects import ToolUse
+from daemon.functions.call import ToolCall
 from daemon.sandbox.rehearsal.records import Call, Stub
 from daemon.tools.arguments import Arguments
 from daemon.tools.base import Answer, Tool, failure
@@ -41,21 +43,22 @@ class Runs:
 
 
 def tools(call: Call, written: Mapping[str, config.Tool], real: Mapping[str, Tool], runs: Runs) -> dict[str, Tool]:
-    """Every tool of the configuration, as it is in this call."""
+    """Every tool of the configuration that we run, as it is in this call."""
     return {
         name: RealTool(real[name], runs) if name in real else StubTool(tool, call.tools.get(name), runs)
         for name, tool in written.items()
+        if isinstance(tool, config.HttpTool | config.PythonTool)
     }
 
 
 class StubTool:
     """A tool that answers what it was told to; see `tools.base.Tool`."""
 
-    def __init__(self, tool: config.Tool, stub: Stub | None, runs: Runs) -> None:
+    def __init__(self, tool: OwnTool, stub: Stub | None, runs: Runs) -> None:
         self._tool = tool
         self._stub = stub
         self._runs = runs
-        self._arguments = Arguments(tool.parameters)
+        self._arguments = Arguments(parameters_of(tool))
         self._answers = [] if stub is None else [*(stub.answers or (stub.answer,))]
 
     @property
@@ -68,7 +71,7 @@ class StubTool:
         """Whether the operator says so."""
         return self._tool.idempotent
 
-    async def run(self, call_id: str, use: ToolUse) -> Answer:
+    async def run(self, call: ToolCall, use: ToolUse) -> Answer:
         """Answer, in the time it takes."""
         arguments = self._arguments.read(use.arguments)
         if isinstance(arguments, Answer):
@@ -107,9 +110,9 @@ class RealTool:
         """Whether the operator says so."""
         return self._tool.idempotent
 
-    async def run(self, call_id: str, use: ToolUse) -> Answer:
+    async def run(self, call: ToolCall, use: ToolUse) -> Answer:
         """Run it."""
-        answer = await self._tool.run(call_id, use)
+        answer = await self._tool.run(call, use)
         self._runs.note(use, answer.output)
         return answer
 
