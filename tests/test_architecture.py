@@ -16,6 +16,9 @@ FLOORS = [
     "sandbox",
     "replay",
     "app",
+    "operating",
+    "control",
+    "reload",
     "drain",
     "operate",
     "web",
@@ -40,7 +43,8 @@ NURSERY_OWNERS = {
     "cli/chat.py": "the sandbox's sockets",
     "chat/platform.py": "one line's listener and caller",
     "chat/talk.py": "keyboard and signals",
-    "app.py": "the daemon's services",
+    "app.py": "the calls and what they owe",
+    "operating.py": "what operates the daemon; its server",
     "drain.py": "the wait of a drain",
     "calls/attending.py": "one call's lookup, transfers and tools",
     "calls/collector.py": "the debts",
@@ -67,6 +71,7 @@ SHIELDS = {
     "ledger/open.py": 1,  # what happened last, and that we are gone
     "calls/attending.py": 1,  # settling: the hang-up
     "platforms/xai/realtime.py": 2,  # one frame; the close
+    "observe/tracing.py": 1,  # the last spans
     "web/applications.py": 1,  # the application's send
     "sandbox/daemon_process.py": 1,  # ending the child
 }
@@ -256,6 +261,8 @@ RECORDS = {
     "config/kinds.py",
     "config/ledger.py",
     "config/lookups.py",
+    "cli/naming.py",
+    "config/operator.py",
     "config/records.py",
     "config/searches.py",
     "config/tools.py",
@@ -264,8 +271,10 @@ RECORDS = {
     "core/commands.py",
     "core/effects.py",
     "core/searches.py",
+    "core/snapshots.py",
     "ledger/base.py",
     "ledger/news.py",
+    "operate/desk.py",
     "platforms/base.py",
     "tools/base.py",
     "sandbox/rehearsal/records.py",
@@ -275,9 +284,16 @@ RECORDS = {
 # Pieces that only make sense together are tested together.
 COVERED_BY = {
     "calls/admission.py": "calls/test_supervisor.py",
+    "observe/entries.py": "observe/test_log.py",
+    "calls/screening.py": "calls/test_supervisor.py",
     "drain.py": "test_app.py",
     "ledger/migrations/env.py": "ledger/test_migrate.py",
     "ledger/migrations/versions/r0001_first.py": "ledger/test_schema.py",
+    "operate/endpoints.py": "operate/test_api.py",
+    "operate/openapi.py": "operate/test_api.py",
+    "operate/problems.py": "operate/test_api.py",
+    "operating.py": "test_control.py",
+    "reload.py": "test_control.py",
     "calls/talking.py": "calls/test_attending.py",
     "carriers/plivo_account.py": "carriers/test_plivo.py",
     "carriers/telnyx_account.py": "carriers/test_telnyx.py",
@@ -289,6 +305,15 @@ COVERED_BY = {
     "cli/main.py": "cli/test_check_and_run.py",
     "cli/opening.py": "cli/test_calls.py",
     "cli/registering.py": "cli/test_numbers.py",
+    "cli/completion.py": "cli/test_operating.py",
+    "cli/drain.py": "cli/test_operating.py",
+    "cli/manual.py": "cli/test_operating.py",
+    "cli/rates.py": "cli/test_operating.py",
+    "cli/reaching.py": "cli/test_operating.py",
+    "cli/reload.py": "cli/test_operating.py",
+    "cli/status.py": "cli/test_operating.py",
+    "cli/top.py": "cli/test_operating.py",
+    "cli/tree.py": "cli/test_operating.py",
     "cli/run.py": "cli/test_check_and_run.py",
     "cli/settingup.py": "cli/test_numbers.py",
     "numbers/delivery.py": "numbers/test_doctor.py",
@@ -303,6 +328,7 @@ COVERED_BY = {
     "web/connection.py": "web/test_serve.py",
     "web/health.py": "web/test_webhook.py",
     "web/ingress.py": "web/test_webhook.py",
+    "web/plain.py": "web/test_webhook.py",
     "web/protocol.py": "web/test_attacks.py",
 }
 

@@ -74,6 +74,12 @@ class Call:
         """Set once a socket is open, or it is known that there will be none."""
         self._begun = False
         """Whether its agent is at work."""
+        self.claimed = False
+        """Whether it is known to be ours."""
+        self.state_began = trio.current_time()
+        """When it became what it is now, in seconds of the monotonic clock."""
+        self.limits: dict[str, float] = {}
+        """When our patience with the platform ends, by the name of the key that says how long it lasts."""
         self.owed = False
         """Whether the collector has taken over the hang-up, and with it the receipt."""
 
@@ -91,6 +97,8 @@ class Call:
         """End the call. The first chain of reasons is the one that counts."""
         if not self.ending.is_set():
             self.reasons = (*reasons, *self.because)
+            self.state_began = trio.current_time()
+            self.limits.clear()
             self.ending.set()
             self.reached.set()
         self.scope.cancel(reason=" > ".join(reasons))
@@ -150,6 +158,8 @@ class Call:
         if self.line is not None:
             self._dropped.update(self.line.dropped)
         self.line, self.line_opened_at = line, trio.current_time()
+        self.state_began = self.line_opened_at
+        self.limits.pop("join", None)
         self.reached.set()
 
     def _events(self) -> dict[str, int]:

@@ -1,6 +1,7 @@
-"""What every call in this process has around it.
+"""What a call has around it.
 
-Made once by the app; imports config, ledger, lookup, observe, platforms, tools.
+Made by the app, one for each generation of the configuration: a call keeps the setting it began with, and all settings
+share everything but the configuration. Imports config, ledger, lookup, observe, platforms, tools.
 """
 
 import random
@@ -14,6 +15,7 @@ from daemon.lookup.fetching import Fetch
 from daemon.observe.clock import WallClock
 from daemon.observe.feed import Feed
 from daemon.observe.recorder import Recorder
+from daemon.observe.tracing import Traceparent, untraced
 from daemon.platforms.base import Platform
 from daemon.tools.base import Tool
 
@@ -36,3 +38,9 @@ class Setting:
     """With what callers are looked up; None if no agent does so."""
     recorder: Recorder | None = None
     """What records calls; None if they are not to be recorded."""
+    generation: int = 1
+    """Which configuration this is, counted from the start of the daemon."""
+    loaded_at: float = 0.0
+    """When it was loaded, Unix seconds."""
+    traceparent: Traceparent = untraced
+    """What to send along with a request that is made for a call."""

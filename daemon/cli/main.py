@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 from daemon import __version__
+from daemon.cli.naming import PROGRAM
 
 # Where each command is, and under which name, if not its own.
 _COMMANDS = {
@@ -17,6 +18,11 @@ _COMMANDS = {
     "chat": "chat",
     "rehearse": "rehearse",
     "replay": "replay",
+    "status": "status",
+    "top": "top",
+    "tree": "tree",
+    "drain": "drain",
+    "reload": "reload",
     "calls": "calls",
     "show": "show",
     "tail": "tail",
@@ -27,6 +33,8 @@ _COMMANDS = {
     "ledger": "ledger",
     "numbers": "numbers",
     "carrier": "carrier",
+    "completion": "completion",
+    "man": "manual",
 }
 
 
@@ -46,6 +54,6 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="callwarden")
+@click.version_option(__version__, prog_name=PROGRAM)
 def main() -> None:
     """Answer phone calls with a realtime voice agent, and prove how each call ended."""

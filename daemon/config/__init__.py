@@ -11,6 +11,7 @@ it, open a socket, or put the text of a secret into a message.
 from daemon.config.agents import Agent, Keypad, TurnDetection
 from daemon.config.ledger import Delivery, Ledger
 from daemon.config.load import load
+from daemon.config.operator import DEFAULT_SOCKET, Operator, Tracing
 from daemon.config.records import (
     Config,
     Destination,
@@ -24,11 +25,12 @@ from daemon.config.records import (
     Server,
     XaiPlatform,
 )
-from daemon.config.secrets import Secret
+from daemon.config.secrets import Secret, every_secret
 from daemon.config.tools import HttpTool, PythonTool, Tool
 from daemon.config.units import parse_duration, parse_size
 
 __all__ = [
+    "DEFAULT_SOCKET",
     "Agent",
     "Config",
     "Delivery",
@@ -40,6 +42,7 @@ __all__ = [
     "Limits",
     "Log",
     "Number",
+    "Operator",
     "Platforms",
     "PythonTool",
     "Recording",
@@ -47,8 +50,10 @@ __all__ = [
     "Secret",
     "Server",
     "Tool",
+    "Tracing",
     "TurnDetection",
     "XaiPlatform",
+    "every_secret",
     "load",
     "parse_duration",
     "parse_size",

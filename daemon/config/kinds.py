@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from daemon.config import checks, lookupchecks, plans, searchchecks, toolchecks
+from daemon.config import checks, lookupchecks, plans, reaching, searchchecks, toolchecks
 from daemon.config.parameters import parameters
-from daemon.config.secrets import Secret, check_api_key, check_webhook_secret
+from daemon.config.secrets import Secret, check_api_key, check_operator_token, check_webhook_secret
 from daemon.config.units import (
     EXPECTED_DURATION,
     EXPECTED_SIZE,
@@ -82,6 +82,9 @@ Count = Annotated[int, Meta(ge=1)]
 """A number of things, one or more."""
 
 Bind = Annotated[str, Check(checks.bind_address)]
+ControlSocket = Annotated[str, Check(reaching.control_socket)]
+LoopbackBind = Annotated[str, Check(reaching.loopback_bind)]
+TraceUrl = Annotated[str, Check(reaching.trace_url)]
 WebhookPath = Annotated[str, Check(checks.webhook_path)]
 PublicUrl = Annotated[str, Check(checks.public_url)]
 HttpUrl = Annotated[str, Check(checks.url("https", "http"))]
@@ -136,5 +139,6 @@ FieldDefault = Annotated[Any, Check(lookupchecks.default)]
 """A string, a number, or a boolean."""
 AgentPointer = Annotated[str, Check(lookupchecks.optional_pointer)]
 
+OperatorToken = Annotated[Secret, Check(check_operator_token)]
 ApiKey = Annotated[Secret, Check(check_api_key)]
 WebhookSecret = Annotated[Secret, Check(check_webhook_secret)]

@@ -74,9 +74,14 @@ class Conversation:
     @property
     def deadline(self) -> float:
         """When to call `wake`, if nothing happens before."""
-        if self.ended:
-            return inf
-        return min(self._keypad.deadline, self._turns.deadline, self._silent_at, self._ready_by, self._over_by)
+        return min(self.deadlines.values(), default=inf)
+
+    @property
+    def deadlines(self) -> dict[str, float]:
+        """All that is waited for, by the name of its key where it has one; what never comes is infinite."""
+        waits = {"keypad.idle_timeout": self._keypad.deadline, "turn": self._turns.deadline}
+        waits |= {"silence_timeout": self._silent_at, "ready_timeout": self._ready_by, "max_duration": self._over_by}
+        return {} if self.ended else waits
 
     @property
     def _silent_at(self) -> float:
@@ -266,9 +271,8 @@ class Conversation:
         if digit is None or not self._keypad.is_key(digit):
             return []
         self._silence.caller_active(now, speaking=False)
-        hidden = self.agent.keypad.sensitive
         earlier = self._collected(self._keypad.expire(now))
-        pressed = journal.KeyPressed(digit=None if hidden else digit)
+        pressed = journal.KeyPressed(digit=None if self.agent.keypad.sensitive else digit)
         entries = self._collected(self._keypad.press(digit, now))
         return [*earlier, pressed, *entries, *self._turns.pressed(now)]
 

@@ -111,6 +111,7 @@ class DurableLedger:
         if call_id in self.held or self.held.answered_without(wanted):
             return False
         if not self._degrade:
+            self.held.at_fault["refused"] += 1
             raise LedgerUnavailable(why)
         self.held.hold(wanted, self._wall())
         self.held.answer_without(wanted)

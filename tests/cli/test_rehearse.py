@@ -139,8 +139,8 @@ expect.sent = [{ item = { type = "function_call_output", output = "\\"OUTPUT\\""
 def test_a_python_tool_that_is_stubbed_and_one_that_is_really_run(tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(SHOP)
     tool = f'type = "python", file = "{tmp_path}/shop.py:find"'
-    settings = ("--set", f"tools.find={{ {tool} }}", "--set", 'agents.support.tools=["hang_up", "find"]')
-    settings = (*settings, "--set", "agents.support.greeting=")
+    keys = (f"tools.find={{ {tool} }}", 'agents.support.tools=["hang_up", "find"]', "agents.support.greeting=")
+    settings = [part for key in keys for part in ("--set", key)]
     (tmp_path / "stub.toml").write_text(USES_IT.replace("OUTPUT", "ready") + 'tools.find.answer = "ready"\n')
     result = run(*settings, str(tmp_path / "stub.toml"))
     assert result.exit_code == 0, result.output

@@ -23,6 +23,7 @@ from daemon.config import (
 )
 from daemon.config.ledger import Delivery, Ledger
 from daemon.config.lookups import Lookup
+from daemon.config.operator import Operator, Tracing
 from daemon.config.records import Destination, Drain, Limits, Log, Recording, Recovery
 from daemon.config.searches import FileSearch, Mcp, WebSearch, XSearch
 from tests.config.written import API_KEY, WEBHOOK_SECRET
@@ -45,8 +46,10 @@ TABLES: list[tuple[type[msgspec.Struct], tuple[str, ...]]] = [
     (Limits, ("limits",)),
     (Recovery, ("recovery",)),
     (Drain, ("drain",)),
+    (Operator, ("operator",)),
     (Log, ("log",)),
     (Recording, ("recording",)),
+    (Tracing, ("tracing",)),
 ]
 # Required keys, and texts that are an example and no default.
 EXAMPLES = {"api_key", "webhook_secrets", "agent", "instructions", "greeting", "uri"}
@@ -59,12 +62,14 @@ COMMENTED = {
     "prefix_padding",
     "idle_timeout",
     "password",
+    "token",
 }
 
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    for name in ("xai-webhook-secret", "deliveries-secret", "ledger-password", "orders-token", "stock-room-token"):
+    names = ("xai-webhook-secret", "deliveries-secret", "ledger-password", "orders-token", "stock-room-token")
+    for name in (*names, "operator-token"):
         (tmp_path / name).write_text(WEBHOOK_SECRET + "\n")
     return {"XAI_API_KEY": API_KEY, "CREDENTIALS_DIRECTORY": str(tmp_path)}
 
