@@ -1,6 +1,7 @@
 """`callwarden rehearse`, as an operator and a CI system see it."""
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -155,3 +156,13 @@ def test_a_tool_that_the_platform_runs_cannot_be_stubbed(tmp_path: Path) -> None
     result = run(*settings, str(tmp_path / "a.toml"))
     assert result.exit_code == 78
     assert "[call.1.tools.find]: the platform runs this tool; have the model say what it found" in result.stderr
+
+
+def test_the_example_of_the_documentation_passes(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "rehearse.md").read_text()
+    (block,) = re.findall(r"^```toml\n(\[\[call\]\].*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "example.toml").write_text(block)
+    tool = 'type = "http", description = "x", url = "https://one.test/{order}", parameters = { order = "string" }'
+    keys = (f"tools.look_up_order={{ {tool} }}", 'agents.support.tools=["hang_up", "look_up_order"]')
+    result = run(*[part for key in keys for part in ("--set", key)], str(tmp_path))
+    assert result.exit_code == 0, result.output
