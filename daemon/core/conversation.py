@@ -31,9 +31,9 @@ from daemon.core.frames import (
     ResponseCreate,
     SessionSettings,
     SessionUpdate,
-    data,
     made_up,
     spoken_exactly,
+    told,
 )
 from daemon.core.keypad import Entry, KeypadBuffer
 from daemon.core.remote import RemoteTools
@@ -94,7 +94,7 @@ class Conversation:
         greeting = self._greet()
         if self.agent.announcement and isinstance(self.agent.greeting, FixedGreeting):
             greeting = self._turns.leave(self.agent.greeting.words, ("announcement",), now, final=True)
-        return [self._configure(now), *self._carry_out([*self._told(), *greeting])]
+        return [self._configure(now), *self._carry_out([*told(self.agent.data), *greeting])]
 
     def resume(self, now: float) -> list[Command]:
         """Configure a new session on the same call: no greeting, but what the model still waits for.
@@ -102,7 +102,10 @@ class Conversation:
         The first command is the configuration. Not to be called after the end.
         """
         kept = self.agent.session.resumption is not None
-        return [self._configure(now), *self._carry_out([*([] if kept else self._told()), *self._turns.resume(now)])]
+        return [
+            self._configure(now),
+            *self._carry_out([*([] if kept else told(self.agent.data)), *self._turns.resume(now)]),
+        ]
 
     def adopt(self, now: float, age: float, effects: Sequence[Effect]) -> list[Command]:
         """Go on with a call whose daemon died, in place of `start`: no greeting, but what its tools gave.
@@ -134,10 +137,6 @@ class Conversation:
             self.agent, session=msgspec.structs.replace(session, instructions=instructions)
         )
         return self._carry_out([SessionUpdate(session=SessionSettings(instructions=instructions))])
-
-    def _told(self) -> list[Move]:
-        """What the agent is to know of the call; where the platform keeps the conversation, it is told once."""
-        return [data(self.agent.data)] if self.agent.data else []
 
     def _configure(self, now: float) -> SendFrame:
         self._ready_by = now + self._ready_timeout
