@@ -9,7 +9,7 @@ SOURCES := daemon tests benchmarks examples
 ASYNC_RULES := --isolated --select=ASYNC1,ASYNC2,ASYNC3,ASYNC4 --extend-ignore=ASYNC109,ASYNC124,ASYNC127 \
 	--startable-in-context-manager=run,run_daemon,watch_signals
 
-.PHONY: demo example test exhaust crash simulate bench-ledger fuzz-api man check setup format lock coverage clean
+.PHONY: demo example test exhaust crash simulate rehearse bench-ledger fuzz-api man check setup format lock coverage clean
 
 demo: setup  ## Answer a phone call end to end, on this machine, with no key and no network
 	@$(BIN)/callwarden demo
@@ -33,6 +33,9 @@ simulate: setup  ## Run the whole daemon on a virtual clock under seeded faults:
 
 bench-ledger: setup  ## Measure claims and the journal on SQLite and PostgreSQL
 	@$(BIN)/python -m benchmarks.ledger
+
+rehearse: setup  ## Rehearse the calls in rehearsals/ against config.toml, in virtual time
+	@$(BIN)/callwarden rehearse rehearsals
 
 check: setup  ## Format, lint, types, architecture
 	@$(BIN)/ruff format --check $(SOURCES)

@@ -200,7 +200,7 @@ def make_server(
 
     def read_webhook(body: bytes, webhook_id: str, received_at: float) -> IncomingCall | None:
         # Of the configuration that holds now; of no header that it does not name is any text kept.
-        keep = _wanted_headers(supervisor.setting.config)
+        keep = wanted_headers(supervisor.setting.config)
         return setting.platform.read_webhook(body, webhook_id, received_at, keep=keep)
 
     server = setting.config.server
@@ -225,6 +225,6 @@ def make_server(
     return Server(app, listeners, limits, quiet=quiet)
 
 
-def _wanted_headers(config: Config) -> frozenset[str]:
+def wanted_headers(config: Config) -> frozenset[str]:
     """The SIP headers that some agent is told of, in lower case."""
     return frozenset(header.lower() for agent in config.agents.values() for header in agent.sip_headers)
