@@ -188,11 +188,11 @@ class Call:
     def feed(self, given: inputs.Input) -> list[Command]:
         """Give the conversation an input, now; gives what it wants done. The only way anything is told to it."""
         now, conversation = trio.current_time(), self.conversation
+        end_key = conversation.end_key  # before it ends the entry
         commands = inputs.apply(conversation, given, now)
         if self.recording is not None:
-            keypad = conversation.agent.keypad
-            hides, end_key = keypad.sensitive, keypad.terminator
-            self.recording.fed(given, commands, now, conversation.deadline, hides_keys=hides, end_key=end_key)
+            hides, deadline = conversation.hides_keys, conversation.deadline
+            self.recording.fed(given, commands, now, deadline, hides_keys=hides, end_key=end_key)
         return commands
 
     def _cast(self, casting: Casting) -> None:
@@ -202,7 +202,7 @@ class Call:
         self.conversation = Conversation(agent, ready_timeout=self.setting.config.platform.xai.ready_timeout)
         self._begun = True
         if self.setting.recorder is not None:
-            self.recording = self.setting.recorder.open(self.id)
+            self.recording = self.setting.recorder.open(self.id, meaning="".join(agent.keypad.menu))
             self.recording.write(casting.opening(self.incoming, trio.current_time(), at))
         if casting.earlier is not None:
             self.remember(journal.Continued(earlier=casting.earlier))

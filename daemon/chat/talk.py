@@ -28,6 +28,7 @@ from daemon.core.effects import ToolUse
 from daemon.core.incoming import IncomingCall
 from daemon.core.journal import Entry
 from daemon.core.receipts import Receipt
+from daemon.core.redaction import without
 from daemon.functions.call import ToolCall
 from daemon.ledger.memory import MemoryLedger
 from daemon.lookup.fetching import Fetch, open_fetch
@@ -35,7 +36,7 @@ from daemon.observe.clock import WallClock
 from daemon.observe.feed import Feed
 from daemon.platforms.base import ReferResult
 from daemon.tools import open_tools
-from daemon.tools.base import Answer, Tool
+from daemon.tools.base import Answer, EntryTool, Take, Tool
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -102,7 +103,7 @@ async def chat(
             collector=DebtCollector(platform, ledger, feed, config.platform.xai, rng),
             feed=feed,
             wall=wall,
-            tools={each: _ShownTool(tool, show) for each, tool in tools.items()},
+            tools={each: _shown(tool, show) for each, tool in tools.items()},
             rng=rng,
             fetch=fetch,
         )
@@ -183,3 +184,34 @@ class _ShownTool:
         answer = await self._tool.run(call, use)
         self._show(Note("gave", answer.output))
         return answer
+
+
+class _ShownEntryTool(_ShownTool):
+    """The same, that may be given what was typed and nobody sees; see `tools.base.EntryTool`."""
+
+    def __init__(self, tool: EntryTool, show: Show) -> None:
+        super().__init__(tool, show)
+        self._entry_tool = tool
+
+    def masked(self, use: ToolUse) -> ToolUse:
+        """The use as it may be written down."""
+        return self._entry_tool.masked(use)
+
+    async def run_with(self, call: ToolCall, use: ToolUse, take: Take) -> Answer:
+        """Run it; digits are not shown on the way in, and what it says of them stays within the toolbox."""
+        self._show(Note("asked", f"{use.name} {use.arguments}"))
+        taken: dict[str, str] = {}
+
+        def noted(reference: str) -> str | None:
+            digits = take(reference)
+            if digits is not None:
+                taken[reference] = digits
+            return digits
+
+        answer = await self._entry_tool.run_with(call, use, noted)
+        self._show(Note("gave", without(answer.output, taken)))
+        return answer
+
+
+def _shown(tool: Tool, show: Show) -> Tool:
+    return _ShownEntryTool(tool, show) if isinstance(tool, EntryTool) else _ShownTool(tool, show)
