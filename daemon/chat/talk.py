@@ -103,7 +103,7 @@ async def chat(
             collector=DebtCollector(platform, ledger, feed, config.platform.xai, rng),
             feed=feed,
             wall=wall,
-            tools={each: _shown(tool, show) for each, tool in tools.items()},
+            tools={each: shown_tool(tool, show) for each, tool in tools.items()},
             rng=rng,
             fetch=fetch,
         )
@@ -213,5 +213,6 @@ class _ShownEntryTool(_ShownTool):
         return answer
 
 
-def _shown(tool: Tool, show: Show) -> Tool:
+def shown_tool(tool: Tool, show: Show) -> Tool:
+    """A tool that shows what it was asked and what it gave, without what nobody may see."""
     return _ShownEntryTool(tool, show) if isinstance(tool, EntryTool) else _ShownTool(tool, show)

@@ -178,6 +178,14 @@ class _Screen:
                 self._line("transfer", f"to {name} ({uri}); here nobody is called", "cyan")
             case journal.TransferFailed(destination=name, result=result):
                 self._line("transfer", f"to {name} failed: {result}", "cyan")
+            case journal.TransferRefused(destination=name, why=why):
+                self._line("refused", f"a transfer to {name or 'somewhere'}: {why}", "red")
+            case journal.MenuChosen(action=action):
+                self._line("menu", action, "magenta")
+            case journal.AnswerMissed(why=why):
+                self._line("silence", f"no answer from the agent ({why})", "red")
+            case journal.FellBack(action=action):
+                self._line("trouble", f"on_trouble: {action}", "red")
             case journal.ToolRefused(name=name):
                 self._line("refused", f"there is no tool {name}", "red")
             case journal.PlatformComplained(message=message, code=code):
