@@ -12,36 +12,44 @@ Owner of the two nurseries that serve:
              ├─ ledger news ... calls/recovery.py; calls that come and go between nodes, orders
              └─ webhook server  web/serve.py
 
-Start: ledger, platform, addresses, signals, operators, collector, supervisor, recovery, server, READY. Stop: see
-`drain.py`. Nothing here knows what a call does.
+Start: ledger, platform, tools, addresses, signals, operators, deliveries, collector, supervisor, recovery, server,
+READY. Stop: see `drain.py`. Nothing here knows what a call does.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from dataclasses import replace
+from functools import partial
 
 import structlog
 import trio
 
+from daemon import deliveries
 from daemon.calls.collector import DebtCollector
 from daemon.calls.recovery import Past, follow, recover
 from daemon.calls.setting import Setting
 from daemon.calls.supervisor import Supervisor
 from daemon.config import Config
+from daemon.core.incoming import IncomingCall
 from daemon.drain import drain, lame_duck, report
 from daemon.ledger.base import Ledger
 from daemon.ledger.open import open_ledger
+from daemon.lookup.fetching import Fetch, open_fetch
 from daemon.observe.clock import WallClock, system_clock
 from daemon.observe.entries import log_entries
 from daemon.observe.eventfile import open_event_file
 from daemon.observe.feed import Feed
+from daemon.observe.recorder import Recorder, open_recorder
 from daemon.observe.tracing import open_tracing
 from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
-from daemon.operating import Parts, Tools, operating
+from daemon.operating import Parts, Watchers, operating
 from daemon.platforms.base import Platform
 from daemon.platforms.xai import open_platform
 from daemon.reload import Read, Reloader
+from daemon.tools import open_tools
+from daemon.tools.base import Tool
 from daemon.web.ingress import create_app
 from daemon.web.limits import ServerLimits
 from daemon.web.listen import addresses, open_listeners
@@ -72,34 +80,48 @@ async def run_daemon(
     and only before READY.
     """
     notifier, stop, feed = Notifier(), Stop(), Feed(wall)
-    tools = Tools(feed)
+    eyes = Watchers(feed)
     async with (
         open_ledger(config, feed.watch) as opened,
         open_platform(config.platform.xai) as platform,
+        open_tools(config.tools) as tools,
         open_event_file(events, feed),
         open_tracing(config.tracing.endpoint, config.tracing.ratio, opened.node, feed.watch) as traceparent,
+        _open_fetch(config) as fetch,
+        open_recorder(config.recording.directory, keep=config.recording.keep) as recorder,
+        AsyncExitStack() as later,
     ):
-        setting = make_setting(config, platform, opened.ledger, feed, wall, random.Random())
-        setting = replace(setting, traceparent=traceparent)
-        supervisor = Supervisor(setting)
+        setting = make_setting(
+            config, platform, opened.ledger, feed, wall, random.Random(), tools, fetch=fetch, recorder=recorder
+        )
+        supervisor = Supervisor(replace(setting, traceparent=traceparent))
         feed.watch(log_entries(lambda: supervisor.setting.config.log.transcripts))
         verifier, quiet = make_verifier(config, wall), Quiet()
         # Before signals are ours, so that a look-up of a name that takes for ever can be interrupted.
         listeners = await open_listeners(config.server.bind)
-        server = make_server(setting, supervisor, listeners, verifier, quiet, count=tools.metrics.webhook)
+        server = make_server(setting, supervisor, listeners, verifier, quiet, count=eyes.metrics.webhook)
 
-        def ready(recovered: int) -> None:
-            structlog.get_logger().info("ready", listening=addresses(listeners), agents=sorted(config.agents))
-            notifier.tell(READY=1, STATUS=f"ready, {recovered} calls recovered" if recovered else "ready")
-            task_status.started(addresses(listeners))
-
-        reloader = Reloader(read, supervisor, verifier, platform, stop, notifier, noted=tools.metrics.reload)
+        ready = partial(_tell_ready, addresses(listeners), sorted(config.agents), notifier, task_status)
+        equip, told = partial(_equip, later), eyes.metrics.reload
+        reloader = Reloader(read, equip, supervisor, verifier, platform, stop, notifier, noted=told)
         parts = Parts(supervisor, server, quiet, opened, reloader, stop, notifier)
-        async with operating(config, parts, tools):
+        async with operating(config, parts, eyes), trio.open_nursery() as root:
+            # Started first, so that it is there to the last receipt.
+            await root.start(partial(deliveries.run, opened.database, config, wall, random.Random()), name="deliveries")
             past = Past(orphans=opened.orphans, news=opened.keeper.news, report=opened.keeper.report)
             code = await serve_calls(setting, supervisor, server, stop, notifier, ready, past)
+            await deliveries.flush(opened.database, config)
+            root.cancel_scope.cancel(reason="stopped")
     structlog.get_logger().info("stopped", code=code)
     return code
+
+
+def _tell_ready(
+    names: list[str], agents: list[str], notifier: Notifier, task_status: trio.TaskStatus[list[str]], recovered: int
+) -> None:
+    structlog.get_logger().info("ready", listening=names, agents=agents)
+    notifier.tell(READY=1, STATUS=f"ready, {recovered} calls recovered" if recovered else "ready")
+    task_status.started(names)
 
 
 async def serve_calls(
@@ -143,7 +165,16 @@ async def serve_calls(
 
 
 def make_setting(
-    config: Config, platform: Platform, ledger: Ledger, feed: Feed, wall: WallClock, rng: random.Random
+    config: Config,
+    platform: Platform,
+    ledger: Ledger,
+    feed: Feed,
+    wall: WallClock,
+    rng: random.Random,
+    tools: Mapping[str, Tool] | None = None,
+    *,
+    fetch: Fetch | None = None,
+    recorder: Recorder | None = None,
 ) -> Setting:
     """Put together what every call has around it."""
     collector = DebtCollector(platform, ledger, feed, config.platform.xai, rng)
@@ -154,9 +185,31 @@ def make_setting(
         collector=collector,
         feed=feed,
         wall=wall,
+        tools=tools or {},
         rng=rng,
+        fetch=fetch,
+        recorder=recorder,
         loaded_at=wall(),
     )
+
+
+def _open_fetch(config: Config) -> AbstractAsyncContextManager[Fetch | None]:
+    """With what callers are looked up, if any agent wants that."""
+    return open_fetch() if any(agent.lookup.url for agent in config.agents.values()) else nullcontext()
+
+
+async def _equip(stack: AsyncExitStack, setting: Setting, config: Config) -> Setting:
+    """Give a setting what another configuration needs; it stays open for as long as the stack, as calls may use it."""
+    if config.tools != setting.config.tools:
+        setting = replace(setting, tools=await stack.enter_async_context(open_tools(config.tools)))
+    if setting.fetch is None:
+        setting = replace(setting, fetch=await stack.enter_async_context(_open_fetch(config)))
+    return setting
+
+
+def _wanted_headers(config: Config) -> frozenset[str]:
+    """The SIP headers that some agent is told of, in lower case; of no other is any text kept."""
+    return frozenset(header.lower() for agent in config.agents.values() for header in agent.sip_headers)
 
 
 def make_verifier(config: Config, wall: WallClock) -> Verifier:
@@ -174,10 +227,15 @@ def make_server(
 ) -> Server:
     """Make the public server, on listeners that it takes over."""
     server = setting.config.server
+
+    def read_webhook(body: bytes, webhook_id: str, received_at: float) -> IncomingCall | None:
+        wanted = _wanted_headers(supervisor.setting.config)
+        return setting.platform.read_webhook(body, webhook_id, received_at, keep=wanted)
+
     app = create_app(
         reception=supervisor,
         verifier=verifier,
-        read_webhook=setting.platform.read_webhook,
+        read_webhook=read_webhook,
         webhook_path=server.webhook_path,
         max_body=server.max_body,
         body_timeout=server.header_timeout,

@@ -60,7 +60,7 @@ LIMITS = ServerLimits(
 _GRACE = 1.0
 
 
-class Tools:
+class Watchers:
     """What watches the calls from the first one on."""
 
     def __init__(self, feed: Feed) -> None:
@@ -87,26 +87,26 @@ class Parts:
 
 
 @asynccontextmanager
-async def operating(config: Config, parts: Parts, tools: Tools) -> AsyncIterator[None]:
+async def operating(config: Config, parts: Parts, eyes: Watchers) -> AsyncIterator[None]:
     """Let the daemon be operated while the block lasts. Errors: `StartError` if the control socket can't be had."""
-    control = make_control(parts, tools)
+    control = make_control(parts, eyes)
     owed = DeliveriesOwed(parts.opened.database, parts.opened.health)
     watchdog, quiet = Watchdog(parts.notifier, os.environ), Quiet()
-    parts.opened.database.timed = tools.metrics.transaction
-    tools.metrics.configured(parts.supervisor.setting.loaded_at)
+    parts.opened.database.timed = eyes.metrics.transaction
+    eyes.metrics.configured(parts.supervisor.setting.loaded_at)
     log.redactor.hide(secret.reveal() for secret in every_secret(config))
     log.identify(node=lambda: parts.opened.node, epoch=lambda: parts.opened.lease.epoch)
     listeners = await open_control(config.operator, parts.opened.folder, os.environ)
-    api = create_api(control, tools.ring, tools.metrics.registry, Gate(config.operator.token), quiet)
+    api = create_api(control, eyes.ring, eyes.metrics.registry, Gate(config.operator.token), quiet)
     server = Server(api, listeners, LIMITS, quiet=quiet, name="operator server")
     sources = Sources(
         connections={"webhook": lambda: parts.server.connections, "operator": lambda: server.connections},
         troubles={"webhook": parts.quiet.totals, "operator": quiet.totals},
-        claims=parts.opened.ledger.at_fault,
+        claims_without_ledger=lambda: parts.opened.ledger.held.without,
         deliveries=lambda: owed.latest,
         watchdog_age=lambda: watchdog.age,
     )
-    tools.metrics.registry.register(Readings(control, sources))
+    eyes.metrics.registry.register(Readings(control, sources))
     others = {
         signal.SIGHUP: lambda: parts.reloader.request("SIGHUP"),
         signal.SIGUSR1: lambda: control.toggle_pause("SIGUSR1"),
@@ -115,12 +115,12 @@ async def operating(config: Config, parts: Parts, tools: Tools) -> AsyncIterator
     async with trio.open_nursery() as services:
         await services.start(watch_signals, parts.stop, others, name="signals")
         services.start_soon(parts.reloader.work, name="reloader")
-        services.start_soon(tools.lag.sample, name="loop lag")
+        services.start_soon(eyes.lag.sample, name="loop lag")
         services.start_soon(owed.look, name="deliveries owed")
         services.start_soon(watchdog.feed, name="watchdog")
         async with _served(server, listeners):
             yield
-            tools.ring.close()
+            eyes.ring.close()
         services.cancel_scope.cancel(reason="stopped")
 
 
@@ -137,16 +137,16 @@ async def _served(server: Server, listeners: list[trio.SocketListener]) -> Async
         server.stop(grace=_GRACE, reason="stopped")
 
 
-def make_control(parts: Parts, tools: Tools) -> Control:
+def make_control(parts: Parts, eyes: Watchers) -> Control:
     """Put the desk together."""
     opened = parts.opened
     surroundings = Surroundings(
         node=opened.node,
         epoch=lambda: opened.lease.epoch,
         ledger_trouble=lambda: "" if opened.health.up else (opened.health.why or "not open yet"),
-        loop_lag=tools.lag.percentile,
-        watchers=lambda: tools.ring.followers,
-        events_dropped=lambda: tools.ring.dropped,
+        loop_lag=eyes.lag.percentile,
+        watchers=lambda: eyes.ring.followers,
+        events_dropped=lambda: eyes.ring.dropped,
         log_dropped=log.dropped,
     )
     return Control(parts.supervisor, parts.stop, parts.reloader, parts.notifier, surroundings)

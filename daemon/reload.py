@@ -8,12 +8,13 @@ Used by `app.py` only. Owner of no nursery; `work` is a task of its own. Wishes 
 one more load. Imports calls.supervisor, config, operate, web.signature.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import structlog
 import trio
 
+from daemon.calls.setting import Setting
 from daemon.calls.supervisor import Supervisor
 from daemon.config import Config, every_secret
 from daemon.config.changes import as_far_as_running, changes, restart_keys
@@ -27,6 +28,8 @@ from daemon.web.signature import Verifier, secrets_in
 
 Read = Callable[[], Config]
 """Reads the configuration, blocking. Errors: `ConfigError`."""
+Equip = Callable[[Setting, Config], Awaitable[Setting]]
+"""Gives a setting what another configuration needs to be open. Errors: `StartError`."""
 Noted = Callable[[float | None], None]
 """Told when a reload worked, Unix seconds, or None for one that was refused; for the metrics."""
 
@@ -46,6 +49,7 @@ class Reloader:
     def __init__(
         self,
         read: Read | None,
+        equip: Equip,
         supervisor: Supervisor,
         verifier: Verifier,
         platform: Xai,
@@ -54,6 +58,7 @@ class Reloader:
         noted: Noted = lambda _: None,
     ) -> None:
         self._read = read
+        self._equip = equip
         self._supervisor = supervisor
         self._verifier = verifier
         self._platform = platform
@@ -104,8 +109,10 @@ class Reloader:
         self._notifier.reloading()
         try:
             config = await trio.to_thread.run_sync(self._read)
+            held = as_far_as_running(self._supervisor.setting.config, config)
+            equipped = await self._equip(self._supervisor.setting, held)
             self._check_stopping()
-            return self._take_up(config)
+            return self._take_up(config, held, equipped)
         finally:
             # Also after a failure: we are as ready as before.
             self._notifier.tell(READY=1, STATUS="paused" if self._supervisor.paused else "ready")
@@ -114,10 +121,9 @@ class Reloader:
         if self._stop.draining.is_set():
             raise NotNow("the daemon drains: it takes no more calls, so there is nothing to reload for")
 
-    def _take_up(self, config: Config) -> Reloaded:
+    def _take_up(self, config: Config, held: Config, equipped: Setting) -> Reloaded:
         """Let it hold, from this moment on. Plain, so that nobody ever sees half of it."""
         present = self._supervisor.setting
-        held = as_far_as_running(present.config, config)
         changed, waiting = changes(present.config, held), restart_keys(present.config, config)
         generation = present.generation
         if changed:
@@ -125,7 +131,7 @@ class Reloader:
             self._verifier.trust(secrets_in(held), held.server.clock_tolerance)
             self._platform.follow(held.platform.xai)
             generation += 1
-            self._supervisor.adopt(replace(present, config=held, generation=generation, loaded_at=present.wall()))
+            self._supervisor.adopt(replace(equipped, config=held, generation=generation, loaded_at=present.wall()))
             if "log.level" in changed:
                 log.set_level(held.log.level)
         self.restart_keys, self.failure = waiting, ""

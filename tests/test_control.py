@@ -8,7 +8,7 @@ import httpx
 import msgspec
 import trio
 
-from daemon.config import Agent, Config, Destination, Drain, Number
+from daemon.config import Agent, Config, Destination, Drain, HttpTool, Number
 from daemon.config.records import Limits
 from daemon.errors import ConfigError, Problem
 from daemon.sandbox.script import Leave, Say, Script, Wait
@@ -255,6 +255,23 @@ async def test_webhook_secrets_and_routes_hold_at_once(tmp_path: Path) -> None:
         assert refused.json()["result"] == "unrouted"
         metrics = (await live.control.get("/metrics")).text
         assert 'callwarden_admission_refusals_total{cause="unrouted"} 1.0' in metrics
+        kill()
+
+
+async def test_a_tool_that_comes_with_a_reload(tmp_path: Path) -> None:
+    def equipped(config: Config) -> Config:
+        tool = HttpTool(description="Looks up an order.", url="https://orders.test/")
+        agent = Agent(instructions="Help.", greeting="Welcome.", tools=("hang_up", "lookup_order"))
+        return msgspec.structs.replace(config, tools={"lookup_order": tool}, agents={"support": agent})
+
+    async with live_daemon(configuration(drain=QUICK), tmp_path, read=equipped) as live:
+        assert (await post(live, "/v1/reload")).json()["changed"] == ["agents.support.tools", "tools.lookup_order"]
+        call = await live.ring(STAYS)
+        await eventually(lambda: call.session and call.session.spoken)
+        assert call.session is not None
+        assert "lookup_order" in str(call.session._settings)
+        kill()
+        await trio.sleep(0.05)
         kill()
 
 

@@ -10,17 +10,24 @@ from collections.abc import Sequence
 
 import trio
 
+from daemon.calls.casting import Casting
 from daemon.calls.outbox import Outbox
 from daemon.calls.setting import Setting
-from daemon.core import journal
+from daemon.calls.stage import Stage
+from daemon.calls.toolbox import Toolbox
+from daemon.core import inputs, journal
 from daemon.core.agent import Agent
-from daemon.core.commands import Command, HangUp, Remember, SendFrame
+from daemon.core.commands import Command, HangUp, Remember, RunTool, SendFrame
 from daemon.core.conversation import Conversation
+from daemon.core.effects import Effect
 from daemon.core.frames import SessionUpdate
 from daemon.core.incoming import IncomingCall
 from daemon.core.receipts import ELSEWHERE, Debt, Outcome, Receipt
+from daemon.core.recording import Closed, fed
 from daemon.ledger.epochs import Orphan
+from daemon.observe.recorder import Recording
 from daemon.platforms.base import Line
+from daemon.tools.base import Answer
 
 
 class Call:
@@ -53,18 +60,22 @@ class Call:
         self.transfers = 0
         """Transfers that are under way."""
         self.errands: trio.Nursery | None = None
-        """Where transfers run; exists while the call is attended to."""
+        """Where transfers and tools run; exists while the call is attended to."""
+        self.toolbox = Toolbox(self)
         self.receipt: Receipt | None = None
+        self.casting: Casting | None = None
+        """Who takes the call, and what they are told; None for one whose agent is given, and knows all it says."""
         self.former: Orphan | None = None
         """How it stood when it was taken over from an owner that is no more, if it was."""
+        self.effects: tuple[Effect, ...] = ()
+        """Its tools before it was taken over."""
+        self.recording: Recording | None = None
+        """What its conversation is given, if that is recorded."""
         self.reached = trio.Event()
         """Set once a socket is open, or it is known that there will be none."""
-        self.claimed = False
-        """Whether it is known to be ours."""
-        self.state_began = trio.current_time()
-        """When it became what it is now, in seconds of the monotonic clock."""
-        self.limits: dict[str, float] = {}
-        """When our patience with the platform ends, by the name of the key that says how long it lasts."""
+        self.stage = Stage(trio.current_time())
+        self._begun = False
+        """Whether its agent is at work."""
         self.owed = False
         """Whether the collector has taken over the hang-up, and with it the receipt."""
 
@@ -82,8 +93,8 @@ class Call:
         """End the call. The first chain of reasons is the one that counts."""
         if not self.ending.is_set():
             self.reasons = (*reasons, *self.because)
-            self.state_began = trio.current_time()
-            self.limits.clear()
+            self.stage.began = trio.current_time()
+            self.stage.limits.clear()
             self.ending.set()
             self.reached.set()
         self.scope.cancel(reason=" > ".join(reasons))
@@ -117,6 +128,7 @@ class Call:
             receipt = receipt.elsewhere()
         self.receipt = receipt
         self.remember(journal.Ended(receipt=receipt, events=events))
+        self._stop_recording(receipt.outcome)
 
     def owe(self) -> None:
         """Hand what is not settled yet, and with it the receipt, to the debt collector."""
@@ -131,14 +143,19 @@ class Call:
                 outcome=self.outcome,
             )
         )
+        self._stop_recording(None)
+
+    def _stop_recording(self, outcome: str | None) -> None:
+        if self.recording is not None:
+            self.recording.write(Closed(now=trio.current_time(), reasons=self.reasons, outcome=outcome))
 
     def take(self, line: Line) -> None:
         """Go on on a new socket."""
         if self.line is not None:
             self._dropped.update(self.line.dropped)
         self.line, self.line_opened_at = line, trio.current_time()
-        self.state_began = self.line_opened_at
-        self.limits.pop("join", None)
+        self.stage.began = self.line_opened_at
+        self.stage.limits.pop("join", None)
         self.reached.set()
 
     def _events(self) -> dict[str, int]:
@@ -147,18 +164,65 @@ class Call:
     def begin(self) -> None:
         """Configure and greet, on the call's first socket; a caller who was greeted before is not greeted again."""
         self.remember(journal.Joined(seconds=self.since_webhook()))
-        now = trio.current_time()
+        if self.casting is not None:
+            self._cast(self.casting)
         if self.former is None or not self.former.joined:
-            self.obey(self.conversation.start(now))
+            self.obey(self.feed(inputs.Started()))
         else:
-            self.obey(self.conversation.take_over(now, self.since_webhook()))
+            self.obey(self.feed(inputs.Adopted(age=self.since_webhook(), effects=self.effects)))
+
+    def feed(self, given: inputs.Input) -> list[Command]:
+        """Give the conversation an input, now; gives what it wants done. The only way anything is told to it."""
+        now, conversation = trio.current_time(), self.conversation
+        commands = inputs.apply(conversation, given, now)
+        if self.recording is not None:
+            keypad = conversation.agent.keypad
+            hidden, end_key = keypad.sensitive, keypad.terminator
+            line = fed(given, commands, now, conversation.deadline, hides_keys=hidden, end_key=end_key)
+            self.recording.write(line)
+        return commands
+
+    def _cast(self, casting: Casting) -> None:
+        """Give the call its agent, before a word is said; nobody has fed the conversation so far."""
+        before, at = self.conversation.agent, self.setting.wall()
+        agent = casting.cast(self.incoming, at)
+        self.conversation = Conversation(agent, ready_timeout=self.setting.config.platform.xai.ready_timeout)
+        self._begun = True
+        if self.setting.recorder is not None:
+            self.recording = self.setting.recorder.open(self.id)
+            self.recording.write(casting.opening(self.incoming, trio.current_time(), at))
+        if casting.earlier is not None:
+            self.remember(journal.Continued(earlier=casting.earlier))
+        if agent.name != before.name:
+            self.remember(journal.AgentChosen(agent=agent.name))
+            if self.errands is not None:
+                self.errands.start_soon(
+                    self.setting.ledger.assign, self.id, agent.name, name=f"note of agent {self.id}"
+                )
+
+    def inform(self) -> None:
+        """Something was learnt of the caller; an agent that is talking already is told at once."""
+        if self.casting is not None and self._begun:
+            at = self.setting.wall()
+            words = self.casting.cast(self.incoming, at).session.instructions or ""
+            learnt = inputs.Instructed(instructions=words, document=self.casting.document, at=at)
+            self.obey(self.feed(learnt))
 
     def resume(self) -> None:
         """Configure a new socket's session, ahead of everything that waits to be sent."""
-        update, *rest = self.conversation.resume(trio.current_time())
+        update, *rest = self.feed(inputs.Resumed())
         if isinstance(update, SendFrame) and isinstance(update.frame, SessionUpdate):
             self.outbox.restart(update.frame)
         self.obey(rest)
+
+    @property
+    def tool_uses(self) -> set[str]:
+        """Ids of all uses of tools that we run, those of before a crash included."""
+        return self.conversation.tool_uses
+
+    def tool_done(self, use_id: str, answer: Answer) -> None:
+        """Let the conversation have what a tool gave."""
+        self.obey(self.feed(inputs.ToolDone(use_id=use_id, output=answer.output, why=answer.why)))
 
     def obey(self, commands: Sequence[Command]) -> None:
         """Carry out what the conversation wants, in order, without waiting.
@@ -173,4 +237,6 @@ class Call:
                     self.hang_up(*reasons)
                 case Remember(entry):
                     self.remember(entry)
+                case RunTool(use):
+                    self.toolbox.run(use)
         self.timer.deadline = self.conversation.deadline

@@ -16,8 +16,10 @@ from daemon.calls.admission import Offer, Repeat, Verdict
 from daemon.calls.attending import attend
 from daemon.calls.briefing import brief
 from daemon.calls.call import Call
+from daemon.calls.casting import Casting
 from daemon.calls.overflow import announcer, divert
 from daemon.calls.recovery import debt_of, why_not_to_go_on
+from daemon.calls.roles import Role
 from daemon.calls.screening import OBSTACLES, is_stale, plan_for
 from daemon.calls.setting import Setting
 from daemon.calls.transfer import start_transfer
@@ -55,7 +57,9 @@ class Supervisor:
     def adopt(self, setting: Setting) -> None:
         """Let new calls have another configuration; those in progress keep their own."""
         self._setting = setting
-        self._agents = {name: brief(name, agent) for name, agent in setting.config.agents.items()}
+        config = setting.config
+        self._agents = {name: brief(name, agent, config.tools) for name, agent in config.agents.items()}
+        self._roles = {name: Role(self._agents[name], agent) for name, agent in config.agents.items()}
         setting.collector.config = setting.config.platform.xai
 
     @property
@@ -87,7 +91,9 @@ class Supervisor:
         obstacle = self._obstacle(incoming)
         if obstacle is None:
             agent = self._agents[self._setting.config.numbers[incoming.called or ""].agent]
-            return self._start(self._tasks, Call(incoming, agent, self._setting), ())
+            call = Call(incoming, agent, self._setting)
+            call.casting = Casting(self._roles, agent.name)
+            return self._start(self._tasks, call, ())
         plan = plan_for(incoming, obstacle, self._setting, diverted=sum(not call.counted for call in self.calls()))
         if isinstance(plan[0], Refuse):
             return Offer.decided(obstacle)
@@ -112,6 +118,7 @@ class Supervisor:
             return None
         call = Call(incoming, agent, self._setting)
         call.former = orphan
+        call.casting = Casting(self._roles, agent.name, adopted=True)
         self._start(self._tasks, call, ())
         return call
 
@@ -165,13 +172,15 @@ class Supervisor:
 
     async def _answer(self, call: Call, offer: Offer, plan: Plan) -> None:
         if call.former is not None:
-            call.claimed = True
+            call.stage.claimed = True
             offer.decide(Verdict.CLAIMED)
             call.remember(journal.TakenOver(former=call.former.former, seconds=call.since_webhook()))
             await attend(call)
             return
         try:
-            won = await self._setting.ledger.claim(call.incoming, call.conversation.agent.name)
+            # What is in headers is for the agent only; nobody keeps it.
+            claimed = msgspec.structs.replace(call.incoming, headers=())
+            won = await self._setting.ledger.claim(claimed, call.conversation.agent.name)
         except LedgerUnavailable as error:
             structlog.get_logger().error("call_not_claimed", why=str(error))
             return
@@ -179,7 +188,7 @@ class Supervisor:
             offer.decide(Verdict.DUPLICATE)
             return
         offer.decide(Verdict.CLAIMED)
-        call.claimed = True
+        call.stage.claimed = True
         incoming = call.incoming
         self._remember(incoming)
         call.remember(

@@ -32,6 +32,7 @@ NEEDS_RESTART: Final[tuple[KeyPath, ...]] = (
     ("operator",),
     ("log", "format"),
     ("tracing",),
+    ("recording",),
 )
 """Keys, and tables with all that is in them, that are looked at only when the daemon starts."""
 

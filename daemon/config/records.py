@@ -28,6 +28,7 @@ from daemon.config.kinds import (
     PublicUrl,
     Size,
     Timeout,
+    ToolName,
     WebhookPath,
     WebhookSecret,
     WebSocketUrl,
@@ -35,6 +36,7 @@ from daemon.config.kinds import (
 from daemon.config.ledger import Delivery, Ledger
 from daemon.config.operator import Operator, Tracing
 from daemon.config.plans import EXAMPLE_URI
+from daemon.config.tools import Tool
 
 
 class Server(Struct, frozen=True, kw_only=True):
@@ -117,6 +119,8 @@ class Number(Struct, frozen=True, kw_only=True):
     """Secrets that sign deliveries for this number; empty for the platform's."""
     max_calls: Count | None = None
     """Calls to this number in progress at the same time; None for no limit but that of `[limits]`."""
+    carrier: Literal["", "twilio", "telnyx", "plivo", "byo"] = ""
+    """Who brings the calls to this number, `byo` being your own PBX; empty when not stated."""
     overflow: OverflowPlan = ()
     """What happens to calls to this number beyond a limit, step by step; empty for the plan of `[limits]`."""
 
@@ -139,6 +143,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     """What happens to calls beyond a limit whose number has no plan of its own, step by step."""
     unrouted: Annotated[OverflowPlan, Meta(min_length=1)] = ("refuse",)
     """What happens to calls to a number that is not in `[numbers]`, step by step."""
+    max_tool_uses: Count = 50
+    """Uses of tools in one call; further ones are refused, so that no model runs in circles."""
     max_overflow_calls: Count = 10
     """Callers being referred or told that all lines are busy at the same time; further ones are refused."""
 
@@ -175,6 +181,15 @@ class Log(Struct, frozen=True, kw_only=True):
     """Whether what callers and agents say is logged too."""
 
 
+class Recording(Struct, frozen=True, kw_only=True):
+    """`[recording]`: whether calls are recorded, to be played again; with all that is said and typed in them."""
+
+    directory: str = ""
+    """Folder for recordings, one file for each call; empty for none."""
+    keep: Duration = 604_800.0
+    """Seconds for which a recording is kept; 0 is for ever."""
+
+
 class Config(Struct, frozen=True, kw_only=True):
     """The whole file."""
 
@@ -188,6 +203,8 @@ class Config(Struct, frozen=True, kw_only=True):
     """Who answers, by name. At least one."""
     destinations: dict[DestinationName, Destination] = field(default_factory=dict)
     """Where callers can be sent, by name."""
+    tools: dict[ToolName, Tool] = field(default_factory=dict)
+    """What agents can do besides talking, by name."""
     limits: Limits = field(default_factory=Limits)
     """How much at once, and what happens to the rest."""
     recovery: Recovery = field(default_factory=Recovery)
@@ -204,3 +221,5 @@ class Config(Struct, frozen=True, kw_only=True):
     """What is logged."""
     tracing: Tracing = field(default_factory=Tracing)
     """Where traces go."""
+    recording: Recording = field(default_factory=Recording)
+    """Whether calls are recorded."""

@@ -5,8 +5,9 @@ Rule 1: everything that decides what is sent or when the call ends lives here or
 Rule 3: nothing that the platform can send raises. Rule 4: after the end, nothing more is commanded.
 
 Theory of operation. The shell calls `start` once when the socket is open, `resume` when it is open again, `receive`
-for each event in order, and `wake` when `deadline` has passed; each gives the commands to carry out. The pieces answer
-in moves (a frame, an entry, the end); this module numbers the frames and sees to it that the end is the last.
+for each event in order, `tool_done` for each tool that it was told to run, and `wake` when `deadline` has passed; each
+gives the commands to carry out. After a crash, `adopt` stands in for `start`. The pieces answer in moves (a frame, an
+entry, a tool to run, the end); this module numbers the frames and sees to it that the end is the last.
 """
 
 from collections import Counter
@@ -19,56 +20,31 @@ import msgspec
 from daemon.core import events as ev
 from daemon.core import journal
 from daemon.core.agent import Agent, FixedGreeting
-from daemon.core.commands import Command, HangUp, Remember, SendFrame
+from daemon.core.commands import Command, HangUp, Remember, RunTool, SendFrame
 from daemon.core.durations import format_duration
-from daemon.core.frames import Frame, ItemCreate, ResponseCreate, ResponseSettings, SessionUpdate, spoken_exactly
+from daemon.core.effects import Effect
+from daemon.core.events.sorting import OfTheCaller, Uneventful, type_of
+from daemon.core.frames import (
+    ForceMessage,
+    Frame,
+    ItemCreate,
+    ResponseCreate,
+    SessionSettings,
+    SessionUpdate,
+    data,
+    made_up,
+    spoken_exactly,
+)
 from daemon.core.keypad import Entry, KeypadBuffer
+from daemon.core.remote import RemoteTools
 from daemon.core.silence import Silence
-from daemon.core.transcript import Transcript, Turn
+from daemon.core.transcript import Transcript
 from daemon.core.turns import AgentTurns, Move
 
 # So much nonsense in a row is no accident; a broken stream must not be listened to for two hours.
 _MALFORMED_LIMIT = 20
 _LONGEST_WORDS = 200
-
-# Known, counted, and no reason to do anything.
-_Uneventful = (
-    ev.SessionCreated
-    | ev.ConversationCreated
-    | ev.ItemAdded
-    | ev.ItemReplayed
-    | ev.ItemDeleted
-    | ev.Pinged
-    | ev.InputCommitted
-    | ev.InputCleared
-    | ev.OutputItemAdded
-    | ev.OutputItemDone
-    | ev.ContentPartAdded
-    | ev.ContentPartDone
-    | ev.AudioDelta
-    | ev.AudioDeltaAlias
-    | ev.AudioDone
-    | ev.PlaybackStarted
-    | ev.PlaybackCleared
-    | ev.FunctionArgumentsDelta
-    | ev.McpToolsListing
-    | ev.McpToolsListed
-    | ev.McpToolsFailed
-    | ev.McpArgumentsDelta
-    | ev.McpArgumentsDone
-    | ev.McpCallStarted
-    | ev.McpCallCompleted
-    | ev.McpCallFailed
-    | ev.UnknownEvent
-)
-_OfTheCaller = (
-    ev.SpeechStarted
-    | ev.SpeechStopped
-    | ev.CheckInTriggered
-    | ev.DigitPressed
-    | ev.TranscriptUpdated
-    | ev.TranscriptCompleted
-)
+_DEADLINES = ("keypad.idle_timeout", "turn", "silence_timeout", "ready_timeout", "max_duration")
 
 
 class Conversation:
@@ -84,11 +60,17 @@ class Conversation:
         self._keypad = KeypadBuffer(agent.keypad)
         self._turns = AgentTurns(agent)
         self._silence = Silence(agent.silence_timeout)
+        self._remote = RemoteTools()
         self._ready_by = inf
         self._over_by = inf
-        self._malformed = 0
-        self._frames = 0
+        self._malformed = self._frames = 0
         self._update_id: str | None = None
+        self._ask_id: str | None = None
+
+    @property
+    def tool_uses(self) -> set[str]:
+        """Ids of all uses of tools that we run, those of before a crash included."""
+        return self._turns.uses.ours
 
     @property
     def deadline(self) -> float:
@@ -97,34 +79,61 @@ class Conversation:
 
     @property
     def deadlines(self) -> dict[str, float]:
-        """All that is waited for, by the name of its key where it has one; what never comes is infinite."""
-        silence = inf if self._turns.leaving else self._silence.deadline
-        waits = {"keypad.idle_timeout": self._keypad.deadline, "turn": self._turns.deadline, "silence_timeout": silence}
-        return {} if self.ended else waits | {"ready_timeout": self._ready_by, "max_duration": self._over_by}
+        """All that is waited for, by key; what never comes is infinite. Whoever waits for our tools need not speak."""
+        silence = inf if self._turns.leaving or self._turns.uses.working else self._silence.deadline
+        at = (self._keypad.deadline, self._turns.deadline, silence, self._ready_by, self._over_by)
+        return {} if self.ended else dict(zip(_DEADLINES, at, strict=True))
 
     def start(self, now: float) -> list[Command]:
         """Configure the session and greet. Both go out at once: the platform works in order."""
         self._over_by = now + self.agent.max_duration
-        update = self._configure(now)
         greeting = self._greet()
         if self.agent.announcement and isinstance(self.agent.greeting, FixedGreeting):
             greeting = self._turns.leave(self.agent.greeting.words, ("announcement",), now, final=True)
-        return [update, *self._carry_out(greeting)]
+        return [self._configure(now), *self._carry_out([*self._told(), *greeting])]
 
     def resume(self, now: float) -> list[Command]:
         """Configure a new session on the same call: no greeting, but what the model still waits for.
 
         The first command is the configuration. Not to be called after the end.
         """
-        return [self._configure(now), *self._carry_out(self._turns.resume())]
+        kept = self.agent.session.resumption is not None
+        return [self._configure(now), *self._carry_out([*([] if kept else self._told()), *self._turns.resume(now)])]
 
-    def take_over(self, now: float, age: float) -> list[Command]:
-        """Go on with a conversation that somebody else began `age` seconds ago: no greeting, and its limits count on.
+    def adopt(self, now: float, age: float, effects: Sequence[Effect]) -> list[Command]:
+        """Go on with a call whose daemon died, in place of `start`: no greeting, but what its tools gave.
 
+        `age` is how many seconds ago the call was claimed, `effects` the tools that were used on it, oldest first.
+        None is run again, even if the platform announces it again, unless a crash interrupted it and it is idempotent.
         The first command is the configuration.
         """
         self._over_by = now + max(self.agent.max_duration - age, 0.0)
-        return self.resume(now)
+        return [self._configure(now), *self._carry_out(self._turns.adopt(effects, now))]
+
+    def tool_done(self, use_id: str, output: str, now: float, *, why: str = "") -> list[Command]:
+        """Take what a tool gave, as JSON text for the model; `why` says in a few words what went wrong, if it did.
+
+        Harmless after the end, and for a use that is not running.
+        """
+        if self.ended:
+            return []
+        moves = self._turns.tool_done(use_id, output, now, why)
+        self._silence.agent_heard(now, done=False)
+        return self._carry_out(moves)
+
+    def instruct(self, instructions: str) -> list[Command]:
+        """Tell the agent something else from now on, in the middle of the talk; nothing if it is what it was told."""
+        session = self.agent.session
+        if self.ended or instructions == session.instructions:
+            return []
+        self.agent = msgspec.structs.replace(
+            self.agent, session=msgspec.structs.replace(session, instructions=instructions)
+        )
+        return self._carry_out([SessionUpdate(session=SessionSettings(instructions=instructions))])
+
+    def _told(self) -> list[Move]:
+        """What the agent is to know of the call; where the platform keeps the conversation, it is told once."""
+        return [data(self.agent.data)] if self.agent.data else []
 
     def _configure(self, now: float) -> SendFrame:
         self._ready_by = now + self._ready_timeout
@@ -135,7 +144,7 @@ class Conversation:
 
     def receive(self, event: ev.Event, now: float) -> list[Command]:
         """Take one event. Plain and atomic; gives what is to be done about it."""
-        self.seen[_type_of(event)] += 1
+        self.seen[type_of(event)] += 1
         if self.ended:
             return []
         self._malformed = self._malformed + 1 if isinstance(event, ev.MalformedEvent) else 0
@@ -153,7 +162,7 @@ class Conversation:
             self._over_by = inf
             limit = f"max duration {format_duration(self.agent.max_duration)}"
             moves += self._turns.leave(self.agent.goodbye, (limit,), now, final=True)
-        elif not self._turns.leaving and now >= self._silence.deadline:
+        elif now >= self.deadlines["silence_timeout"]:
             moves += self._break_silence(now)
         return self._carry_out(moves)
 
@@ -174,13 +183,20 @@ class Conversation:
                     return [*commands, move]
                 case SessionUpdate() | ItemCreate() | ResponseCreate():
                     commands.append(SendFrame(self._number(move)))
+                case RunTool():
+                    commands.append(move)
                 case entry:
                     commands.append(Remember(entry))
         return commands
 
     def _number(self, frame: Frame) -> Frame:
         self._frames += 1
-        return msgspec.structs.replace(frame, event_id=f"cw-{self._frames}")
+        event_id = f"cw-{self._frames}"
+        if isinstance(frame, ResponseCreate) and frame.response is None:
+            self._ask_id = event_id
+        elif isinstance(frame, ItemCreate) and isinstance(frame.item, ForceMessage):
+            self._turns.says_fixed_words()
+        return msgspec.structs.replace(frame, event_id=event_id)
 
     def _greet(self) -> list[Move]:
         match self.agent.greeting:
@@ -189,32 +205,29 @@ class Conversation:
             case FixedGreeting(words, interruptible):
                 return [spoken_exactly(words, interruptible=interruptible), journal.Greeted(generated=False)]
             case greeting:
-                turn = ResponseCreate(response=ResponseSettings(instructions=greeting.prompt))
-                return [turn, journal.Greeted(generated=True)]
+                return [made_up(greeting.prompt), journal.Greeted(generated=True)]
 
-    # What the platform says
-
-    def _react(self, event: ev.Event, now: float) -> list[Move]:
-        if isinstance(event, _Uneventful):
-            return []
-        if isinstance(event, _OfTheCaller):
+    def _react(self, event: ev.Event, now: float) -> Sequence[Move]:
+        if isinstance(event, Uneventful):
+            return self._remote.receive(event, now)
+        if isinstance(event, OfTheCaller):
             return self._hear(event, now)
         match event:
             case ev.SessionUpdated(session=session):
                 known = session or ev.Session()
                 return [journal.SessionConfigured(model=known.model, voice=known.voice)]
             case ev.ResponseCreated():
-                self._turns.began(event.id)
+                self._turns.began(event.id, now)
                 self._silence.agent_begins(now)
                 return []
             case ev.SpokenDelta() | ev.TextDelta() | ev.TextDeltaAlias():
                 self._turns.says(event.delta or "", now)
                 self._silence.agent_heard(now, done=False)
-                return _said(self.transcript.append(event.item_id or "", "agent", event.delta or ""))
-            case ev.SpokenDone(item_id=item_id, transcript=text):
-                return _said(self.transcript.finish(item_id or "", "agent", text))
-            case ev.ItemTruncated(item_id=item_id, transcript=text):
-                return _said(self.transcript.cut(item_id or "", "agent", text)) if text else []
+                return journal.said(self.transcript.append(event.item_id or "", "agent", event.delta or ""))
+            case ev.SpokenDone(item_id=item, transcript=text):
+                return journal.said(self.transcript.finish(item or "", "agent", text))
+            case ev.ItemTruncated(item_id=item, transcript=text):
+                return journal.said(self.transcript.cut(item or "", "agent", text)) if text else []
             case ev.FunctionCalled():
                 return self._turns.wants(event, now)
             case ev.ResponseDone():
@@ -222,7 +235,7 @@ class Conversation:
                 self._silence.agent_heard(self._turns.heard_at or now, done=True)
                 return moves
             case ev.PlaybackStopped(response_id=response_id):
-                return self._turns.heard(response_id)
+                return self._turns.heard(response_id, now)
             case ev.ErrorReported():
                 return self._complained(event)
             case ev.MalformedEvent(why=why):
@@ -231,13 +244,14 @@ class Conversation:
             case _:
                 assert_never(event)
 
-    def _hear(self, event: _OfTheCaller, now: float) -> list[Move]:
+    def _hear(self, event: OfTheCaller, now: float) -> Sequence[Move]:
         match event:
             case ev.SpeechStarted():
                 self._silence.caller_active(now, speaking=True)
-                return [*self._collected(self._keypad.speech_started()), *self._turns.interrupted()]
+                return [*self._collected(self._keypad.speech_started()), *self._turns.interrupted(now)]
             case ev.SpeechStopped():
                 self._silence.caller_active(now, speaking=False)
+                self._turns.left_to_platform(now)
                 return []
             case ev.CheckInTriggered():
                 self._silence.platform_checks_in()
@@ -256,7 +270,7 @@ class Conversation:
         earlier = self._collected(self._keypad.expire(now))
         pressed = journal.KeyPressed(digit=None if self.agent.keypad.sensitive else digit)
         entries = self._collected(self._keypad.press(digit, now))
-        return [*earlier, pressed, *entries, *self._turns.stay()]
+        return [*earlier, pressed, *entries, *self._turns.pressed(now)]
 
     def _collected(self, entries: list[Entry]) -> list[Move]:
         hidden = self.agent.keypad.sensitive
@@ -265,36 +279,22 @@ class Conversation:
             for digits, trigger in entries
         ]
 
-    def _caller_said(self, event: ev.TranscriptUpdated | ev.TranscriptCompleted) -> list[Move]:
+    def _caller_said(self, event: ev.TranscriptUpdated | ev.TranscriptCompleted) -> Sequence[Move]:
         if event.transcript is None:
             return []
         final = isinstance(event, ev.TranscriptCompleted) and event.final
-        return _said(self.transcript.replace(event.item_id or "", "caller", event.transcript, final=final))
+        return journal.said(self.transcript.replace(event.item_id or "", "caller", event.transcript, final=final))
 
     def _complained(self, event: ev.ErrorReported) -> list[Move]:
         error = event.error or ev.ErrorBody()
         words = (error.message[:_LONGEST_WORDS],) if error.message else ()
         if event.fatal:
             return [HangUp((f"platform error {error.type}", *words))]
-        if error.event_id is not None and error.event_id == self._update_id:
+        cause = error.event_id or ""
+        if cause == self._update_id:
             return [HangUp(("session.update refused by the platform", *words))]
         if event.benign:
+            if cause == self._ask_id:
+                self._turns.ask_again()
             return []
         return [journal.PlatformComplained(type=error.type, code=error.code, message=error.message)]
-
-
-def _said(turn: Turn | None) -> list[Move]:
-    if turn is None:
-        return []
-    return [journal.Said(item_id=turn.item_id, speaker=turn.speaker, text=turn.text, final=turn.final)]
-
-
-def _type_of(event: ev.Event) -> str:
-    """The event's type on the wire."""
-    match event:
-        case ev.UnknownEvent():
-            return "unknown"
-        case ev.MalformedEvent():
-            return "malformed"
-        case _:
-            return str(event.__struct_config__.tag)

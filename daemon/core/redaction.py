@@ -1,4 +1,6 @@
-"""Making things safe to write down. Pure; imports nothing."""
+"""Making things safe to write down. Pure; imports nothing but the standard library's annotations."""
+
+from collections.abc import Iterable
 
 
 def short_number(number: str | None) -> str:
@@ -11,3 +13,11 @@ def short_number(number: str | None) -> str:
 def printable(words: str) -> str:
     """Somebody's words, fit for a terminal or a log: no control characters, no marks that turn text around."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
+
+
+def masked(text: str, hidden: Iterable[str]) -> str:
+    """A text of somebody else's with every one of these secrets struck out, should it repeat one."""
+    for secret in sorted(hidden, key=len, reverse=True):
+        if secret:
+            text = text.replace(secret, "****")
+    return text

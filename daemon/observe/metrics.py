@@ -61,6 +61,8 @@ class Metrics:
         self._turns = counter("turns_total", "Turns that were spoken, by speaker", "speaker")
         self._entries = counter("keypad_entries_total", "Entries on the keypad, by what completed them", "trigger")
         self._complaints = counter("platform_complaints_total", "Errors that the platform reported within calls")
+        self._lookups = counter("lookups_total", "Callers who were looked up, by result", "result")
+        self._continued = counter("redials_continued_total", "Callers who went on with an earlier conversation")
         self._tools = histogram("tool_duration_seconds", "Uses of tools, by tool and result", _TOOL, "tool", "result")
 
     def _make_machinery(self) -> None:
@@ -117,6 +119,13 @@ class Metrics:
                 self._entries.labels(trigger).inc()
             case journal.PlatformComplained():
                 self._complaints.inc()
+            case journal.ToolEnded(name=name, seconds=seconds, ok=ok):
+                # Of tools that are not the operator's, the names are without number.
+                self.tool("mcp" if name.startswith("mcp:") else name, seconds, "ok" if ok else "failed")
+            case journal.CallerLookedUp(result=result):
+                self._lookups.labels(result).inc()
+            case journal.Continued():
+                self._continued.inc()
             case _:
                 pass
 

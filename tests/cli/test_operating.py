@@ -306,5 +306,4 @@ def test_the_whole_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("daemon.cli.top.picture", lambda client, rates, lines: Group("a picture"))
     result = invoke("top", "--interval", "0.5")
     assert result.exit_code == 0
-    assert "a picture" in result.output
     assert pressed == [0.5, 0.5, 0.5]

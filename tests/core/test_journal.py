@@ -14,6 +14,9 @@ ENTRIES: list[journal.Entry] = [
     journal.TakenOver(former="abc", seconds=3.0),
     journal.Diverted(why="no agent is free"),
     journal.Joined(seconds=0.2),
+    journal.CallerLookedUp(result="late", seconds=1.5, why="no answer within 1.5s"),
+    journal.AgentChosen(agent="vip"),
+    journal.Continued(earlier="call-0"),
     journal.LineLost(why="the socket broke"),
     journal.Rejoined(seconds=1.5),
     journal.CheckedIn(),
@@ -30,6 +33,8 @@ ENTRIES: list[journal.Entry] = [
     journal.GoodbyeInterrupted(),
     journal.GoodbyeSaid(),
     journal.ToolRefused(name="weather"),
+    journal.ToolCalled(name="look_up_order"),
+    journal.ToolEnded(name="look_up_order", seconds=0.4, ok=False, why="HTTP 503"),
     journal.PlatformComplained(type="internal_error", code=None, message="server fault"),
     journal.Ended(receipt=Receipt(outcome="hung_up", reasons=("a",), joined=True, seconds=9.0), events={"ping": 3}),
 ]

@@ -1,8 +1,8 @@
-"""Numbers that may be written down."""
+"""Numbers and texts that may be written down."""
 
 import pytest
 
-from daemon.core.redaction import printable, short_number
+from daemon.core.redaction import masked, printable, short_number
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,8 @@ def test_short_number(number: str | None, short: str) -> None:
 )
 def test_words_for_a_terminal(words: str, shown: str) -> None:
     assert printable(words) == shown
+
+
+def test_secrets_are_struck_out_of_what_others_say() -> None:
+    assert masked("bad token abc, or abcdef?", ["abc", "abcdef", ""]) == "bad token ****, or ****?"
+    assert masked("nothing", []) == "nothing"

@@ -41,6 +41,10 @@ class Xai:
         """Open the socket to a call."""
         return self._realtime.join(call_id, conversation_id=conversation_id)
 
+    def converse(self, model: str) -> AbstractAsyncContextManager[Line]:
+        """Open an ordinary session, with nobody on the telephone."""
+        return self._realtime.converse(model)
+
     async def hang_up(self, call_id: str) -> HangUpOutcome:
         """End the caller's leg."""
         return await self._control.hang_up(call_id)
@@ -49,9 +53,11 @@ class Xai:
         """Transfer the caller."""
         return await self._control.refer(call_id, target_uri)
 
-    def read_webhook(self, body: bytes, webhook_id: str, received_at: float) -> IncomingCall | None:
+    def read_webhook(
+        self, body: bytes, webhook_id: str, received_at: float, keep: frozenset[str] = frozenset()
+    ) -> IncomingCall | None:
         """Read a verified delivery."""
-        return read_webhook(body, webhook_id, received_at)
+        return read_webhook(body, webhook_id, received_at, keep)
 
 
 @asynccontextmanager
