@@ -19,7 +19,7 @@ from daemon.calls.supervisor import Supervisor
 from daemon.config import Config, every_secret
 from daemon.config.changes import as_far_as_running, changes, restart_keys
 from daemon.core.snapshots import Reloaded
-from daemon.errors import ConfigError, NotNow
+from daemon.errors import ConfigError, NotNow, Problem, StartError
 from daemon.observe import log
 from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
@@ -92,14 +92,27 @@ class Reloader:
             await self._wanted.wait()
             load, self._next, self._wanted = self._next, Load(), trio.Event()
             try:
-                load.result = await self._load(load)
-            except ConfigError as error:
-                load.result = error
-                self._refuse(error)
-            except NotNow as error:
-                load.result = error
-                structlog.get_logger().warning("reload_ignored", why=str(error))
-            load.done.set()
+                await self._carry_out(load)
+            except* Exception as bugs:
+                # Calls go on, whatever is wrong with us: the old generation holds.
+                structlog.get_logger().error("reload_failed", exc_info=bugs)
+                load.result = NotNow("an error in Callwarden kept it from reloading; the log has it")
+                self._noted(None)
+            finally:
+                load.done.set()
+
+    async def _carry_out(self, load: Load) -> None:
+        try:
+            load.result = await self._load(load)
+        except ConfigError as error:
+            load.result = error
+            self._refuse(error)
+        except StartError as error:  # something that the new configuration needs can't be opened
+            load.result = ConfigError(Problem("configuration", str(error)))
+            self._refuse(load.result)
+        except NotNow as error:
+            load.result = error
+            structlog.get_logger().warning("reload_ignored", why=str(error))
 
     async def _load(self, load: Load) -> Reloaded:
         if self._read is None:

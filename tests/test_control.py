@@ -10,7 +10,7 @@ import trio
 
 from daemon.config import Agent, Config, Destination, Drain, HttpTool, Number
 from daemon.config.records import Limits
-from daemon.errors import ConfigError, Problem
+from daemon.errors import ConfigError, Problem, StartError
 from daemon.sandbox.script import Leave, Say, Script, Wait
 from tests.configured import CALLED, CALLER, configuration
 from tests.conftest import Logged
@@ -228,6 +228,24 @@ async def test_a_bad_file_changes_nothing(tmp_path: Path, logged: Logged) -> Non
         assert 'callwarden_config_reloads_total{result="refused"} 2.0' in metrics
         assert "callwarden_config_last_reload_success 0.0" in metrics
         kill()
+
+
+async def test_a_bug_of_ours_in_a_reload_ends_no_call(tmp_path: Path, logged: Logged) -> None:
+    errors: list[Exception] = [ZeroDivisionError("a bug"), StartError("no certificates")]
+
+    def broken(config: Config) -> Config:
+        raise errors.pop()
+
+    async with live_daemon(configuration(drain=QUICK), tmp_path, read=broken) as live:
+        call = await live.ring(STAYS)
+        refused = await post(live, "/v1/reload")
+        assert (refused.status_code, refused.json()["problems"][0]["what"]) == (422, "no certificates")
+        assert (await post(live, "/v1/reload")).status_code == 409
+        assert (await get(live, f"/v1/calls/{call.id}"))["call"]["generation"] == 1
+        kill()
+        await trio.sleep(0.05)
+        kill()
+    assert "reload_failed" in [line["event"] for line in logged()]
 
 
 async def test_keys_that_need_a_restart_are_named_and_keep_their_value(tmp_path: Path) -> None:
