@@ -18,9 +18,7 @@ READY. Stop: see `drain.py`. Nothing here knows what a call does.
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from dataclasses import replace
-from functools import partial
 
 import structlog
 import trio
@@ -44,7 +42,7 @@ from daemon.observe.recorder import Recorder, open_recorder
 from daemon.observe.tracing import open_tracing
 from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
-from daemon.operating import Parts, Watchers, operating
+from daemon.operating import Instruments, Parts, operating
 from daemon.platforms.base import Platform
 from daemon.platforms.xai import open_platform
 from daemon.reload import Read, Reloader
@@ -80,48 +78,40 @@ async def run_daemon(
     and only before READY.
     """
     notifier, stop, feed = Notifier(), Stop(), Feed(wall)
-    eyes = Watchers(feed)
+    instruments = Instruments(feed)
     async with (
         open_ledger(config, feed.watch) as opened,
         open_platform(config.platform.xai) as platform,
         open_tools(config.tools) as tools,
         open_event_file(events, feed),
-        open_tracing(config.tracing.endpoint, config.tracing.ratio, opened.node, feed.watch) as traceparent,
-        _open_fetch(config) as fetch,
+        open_fetch() as fetch,
         open_recorder(config.recording.directory, keep=config.recording.keep) as recorder,
-        AsyncExitStack() as later,
+        open_tracing(config.tracing.endpoint, config.tracing.ratio, opened.node, feed.watch) as traceparent,
     ):
         setting = make_setting(
             config, platform, opened.ledger, feed, wall, random.Random(), tools, fetch=fetch, recorder=recorder
         )
-        supervisor = Supervisor(replace(setting, traceparent=traceparent))
+        setting = replace(setting, traceparent=traceparent)
+        supervisor = Supervisor(setting)
         feed.watch(log_entries(lambda: supervisor.setting.config.log.transcripts))
         verifier, quiet = make_verifier(config, wall), Quiet()
         # Before signals are ours, so that a look-up of a name that takes for ever can be interrupted.
         listeners = await open_listeners(config.server.bind)
-        server = make_server(setting, supervisor, listeners, verifier, quiet, count=eyes.metrics.webhook)
+        server = make_server(setting, supervisor, listeners, verifier, quiet, count=instruments.metrics.webhook)
 
-        ready = partial(_tell_ready, addresses(listeners), sorted(config.agents), notifier, task_status)
-        equip, told = partial(_equip, later), eyes.metrics.reload
-        reloader = Reloader(read, equip, supervisor, verifier, platform, stop, notifier, noted=told)
+        def ready(recovered: int) -> None:
+            structlog.get_logger().info("ready", listening=addresses(listeners), agents=sorted(config.agents))
+            notifier.tell(READY=1, STATUS=f"ready, {recovered} calls recovered" if recovered else "ready")
+            task_status.started(addresses(listeners))
+
+        reloader = Reloader(read, supervisor, verifier, platform, stop, notifier, noted=instruments.metrics.reload)
         parts = Parts(supervisor, server, quiet, opened, reloader, stop, notifier)
-        async with operating(config, parts, eyes), trio.open_nursery() as root:
-            # Started first, so that it is there to the last receipt.
-            await root.start(partial(deliveries.run, opened.database, config, wall, random.Random()), name="deliveries")
+        async with operating(config, parts, instruments):
             past = Past(orphans=opened.orphans, news=opened.keeper.news, report=opened.keeper.report)
             code = await serve_calls(setting, supervisor, server, stop, notifier, ready, past)
             await deliveries.flush(opened.database, config)
-            root.cancel_scope.cancel(reason="stopped")
     structlog.get_logger().info("stopped", code=code)
     return code
-
-
-def _tell_ready(
-    names: list[str], agents: list[str], notifier: Notifier, task_status: trio.TaskStatus[list[str]], recovered: int
-) -> None:
-    structlog.get_logger().info("ready", listening=names, agents=agents)
-    notifier.tell(READY=1, STATUS=f"ready, {recovered} calls recovered" if recovered else "ready")
-    task_status.started(names)
 
 
 async def serve_calls(
@@ -193,25 +183,6 @@ def make_setting(
     )
 
 
-def _open_fetch(config: Config) -> AbstractAsyncContextManager[Fetch | None]:
-    """With what callers are looked up, if any agent wants that."""
-    return open_fetch() if any(agent.lookup.url for agent in config.agents.values()) else nullcontext()
-
-
-async def _equip(stack: AsyncExitStack, setting: Setting, config: Config) -> Setting:
-    """Give a setting what another configuration needs; it stays open for as long as the stack, as calls may use it."""
-    if config.tools != setting.config.tools:
-        setting = replace(setting, tools=await stack.enter_async_context(open_tools(config.tools)))
-    if setting.fetch is None:
-        setting = replace(setting, fetch=await stack.enter_async_context(_open_fetch(config)))
-    return setting
-
-
-def _wanted_headers(config: Config) -> frozenset[str]:
-    """The SIP headers that some agent is told of, in lower case; of no other is any text kept."""
-    return frozenset(header.lower() for agent in config.agents.values() for header in agent.sip_headers)
-
-
 def make_verifier(config: Config, wall: WallClock) -> Verifier:
     """Know whom to believe."""
     return Verifier(secrets_in(config), wall=wall, tolerance=config.server.clock_tolerance)
@@ -226,12 +197,13 @@ def make_server(
     count: Count = lambda _: None,
 ) -> Server:
     """Make the public server, on listeners that it takes over."""
-    server = setting.config.server
 
     def read_webhook(body: bytes, webhook_id: str, received_at: float) -> IncomingCall | None:
-        wanted = _wanted_headers(supervisor.setting.config)
-        return setting.platform.read_webhook(body, webhook_id, received_at, keep=wanted)
+        # Of the configuration that holds now; of no header that it does not name is any text kept.
+        keep = _wanted_headers(supervisor.setting.config)
+        return setting.platform.read_webhook(body, webhook_id, received_at, keep=keep)
 
+    server = setting.config.server
     app = create_app(
         reception=supervisor,
         verifier=verifier,
@@ -251,3 +223,8 @@ def make_server(
         max_body=server.max_body,
     )
     return Server(app, listeners, limits, quiet=quiet)
+
+
+def _wanted_headers(config: Config) -> frozenset[str]:
+    """The SIP headers that some agent is told of, in lower case."""
+    return frozenset(header.lower() for agent in config.agents.values() for header in agent.sip_headers)

@@ -7,13 +7,13 @@ Whose fault decides what happens: ours is an alarm, theirs is a log line.
     │   ├── ConfigError           the operator's file or secrets; exit 78
     │   ├── StartError            something the daemon stands on is missing: an address, a library; exit 69
     │   ├── LedgerUnavailable     the ledger can't take a claim now: disk full, locked, database down
-    │   ├── NotNow                an operator's wish that can't be fulfilled as things are
-    │   ├── NoSuchDestination     a destination that is not in the configuration
-    │   ├── NotReachable          the command line finds no daemon; exit 3
     │   ├── AddressRefused        a tool's host is not in the public internet
     │   ├── TemplateBroken        words of the configuration that can't be made into a text
     │   ├── SetupStopped          a number or a carrier can't be set up as asked; nothing is half done that can't go on
     │   ├── FunctionBroken        a Python function of the operator's that can't be a tool
+    │   ├── NotNow                an operator's wish that can't be fulfilled as things are
+    │   ├── NoSuchDestination     a destination that is not in the configuration
+    │   ├── NotReachable          the command line finds no daemon; exit 3
     │   └── OutboxFull            the platform stopped reading what we send
     └── TheirFault
         ├── ToolFailed            a Python tool says that something did not work, and why
@@ -76,18 +76,6 @@ class LedgerUnavailable(OurFault):
     """The ledger does not work now, and may later; the message names what is wrong and the fix."""
 
 
-class NotNow(OurFault):
-    """What an operator wants can't be done as things are; the message says why."""
-
-
-class NoSuchDestination(OurFault):
-    """An operator named a destination that is not in the configuration; the message names those that are."""
-
-
-class NotReachable(OurFault):
-    """No daemon answers on its control socket; the message names the socket and the fix."""
-
-
 class AddressRefused(OurFault):
     """A tool's host has only addresses that a tool may not connect to; the message names the host and the fix."""
 
@@ -105,6 +93,18 @@ class SetupStopped(OurFault):
 
 class FunctionBroken(OurFault):
     """A Python function can't be found, imported or described to a model; the message says what to do."""
+
+
+class NotNow(OurFault):
+    """What an operator wants can't be done as things are; the message says why."""
+
+
+class NoSuchDestination(OurFault):
+    """An operator named a destination that is not in the configuration; the message names those that are."""
+
+
+class NotReachable(OurFault):
+    """No daemon answers on its control socket; the message names the socket and the fix."""
 
 
 class OutboxFull(OurFault):

@@ -5,6 +5,7 @@
        ├─ signals ............. operate/signals.py
        ├─ reloader ............ reload.py
        ├─ loop lag, deliveries owed, watchdog
+       ├─ deliveries .......... deliveries/, out of the ledger's outbox
        └─ operator server ..... operate/api.py on the control socket and on loopback
 
 Used by `app.py` only. Owner of that nursery. Begins before the first call is taken and ends after the last is over, so
@@ -13,15 +14,17 @@ that start and stop can be watched. Imports calls' viewing, control, reload, ope
 
 import math
 import os
+import random
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 import trio
 
-from daemon import __version__
+from daemon import __version__, deliveries
 from daemon.calls.supervisor import Supervisor
 from daemon.config import Config, every_secret
 from daemon.control import Control, Surroundings
@@ -60,7 +63,7 @@ LIMITS = ServerLimits(
 _GRACE = 1.0
 
 
-class Watchers:
+class Instruments:
     """What watches the calls from the first one on."""
 
     def __init__(self, feed: Feed) -> None:
@@ -87,26 +90,26 @@ class Parts:
 
 
 @asynccontextmanager
-async def operating(config: Config, parts: Parts, eyes: Watchers) -> AsyncIterator[None]:
+async def operating(config: Config, parts: Parts, instruments: Instruments) -> AsyncIterator[None]:
     """Let the daemon be operated while the block lasts. Errors: `StartError` if the control socket can't be had."""
-    control = make_control(parts, eyes)
+    control = make_control(parts, instruments)
     owed = DeliveriesOwed(parts.opened.database, parts.opened.health)
     watchdog, quiet = Watchdog(parts.notifier, os.environ), Quiet()
-    parts.opened.database.timed = eyes.metrics.transaction
-    eyes.metrics.configured(parts.supervisor.setting.loaded_at)
+    parts.opened.database.timed = instruments.metrics.transaction
+    instruments.metrics.configured(parts.supervisor.setting.loaded_at)
     log.redactor.hide(secret.reveal() for secret in every_secret(config))
     log.identify(node=lambda: parts.opened.node, epoch=lambda: parts.opened.lease.epoch)
     listeners = await open_control(config.operator, parts.opened.folder, os.environ)
-    api = create_api(control, eyes.ring, eyes.metrics.registry, Gate(config.operator.token), quiet)
+    api = create_api(control, instruments.ring, instruments.metrics.registry, Gate(config.operator.token), quiet)
     server = Server(api, listeners, LIMITS, quiet=quiet, name="operator server")
     sources = Sources(
         connections={"webhook": lambda: parts.server.connections, "operator": lambda: server.connections},
         troubles={"webhook": parts.quiet.totals, "operator": quiet.totals},
-        claims_without_ledger=lambda: parts.opened.ledger.held.without,
+        claims=parts.opened.ledger.held.at_fault,
         deliveries=lambda: owed.latest,
         watchdog_age=lambda: watchdog.age,
     )
-    eyes.metrics.registry.register(Readings(control, sources))
+    instruments.metrics.registry.register(Readings(control, sources))
     others = {
         signal.SIGHUP: lambda: parts.reloader.request("SIGHUP"),
         signal.SIGUSR1: lambda: control.toggle_pause("SIGUSR1"),
@@ -115,12 +118,15 @@ async def operating(config: Config, parts: Parts, eyes: Watchers) -> AsyncIterat
     async with trio.open_nursery() as services:
         await services.start(watch_signals, parts.stop, others, name="signals")
         services.start_soon(parts.reloader.work, name="reloader")
-        services.start_soon(eyes.lag.sample, name="loop lag")
+        services.start_soon(instruments.lag.sample, name="loop lag")
         services.start_soon(owed.look, name="deliveries owed")
+        # So that it is there to the last receipt.
+        sending = partial(deliveries.run, parts.opened.database, config, parts.supervisor.setting.wall, random.Random())
+        await services.start(sending, name="deliveries")
         services.start_soon(watchdog.feed, name="watchdog")
         async with _served(server, listeners):
             yield
-            eyes.ring.close()
+            instruments.ring.close()
         services.cancel_scope.cancel(reason="stopped")
 
 
@@ -137,16 +143,16 @@ async def _served(server: Server, listeners: list[trio.SocketListener]) -> Async
         server.stop(grace=_GRACE, reason="stopped")
 
 
-def make_control(parts: Parts, eyes: Watchers) -> Control:
+def make_control(parts: Parts, instruments: Instruments) -> Control:
     """Put the desk together."""
     opened = parts.opened
     surroundings = Surroundings(
         node=opened.node,
         epoch=lambda: opened.lease.epoch,
         ledger_trouble=lambda: "" if opened.health.up else (opened.health.why or "not open yet"),
-        loop_lag=eyes.lag.percentile,
-        watchers=lambda: eyes.ring.followers,
-        events_dropped=lambda: eyes.ring.dropped,
+        loop_lag=instruments.lag.percentile,
+        watchers=lambda: instruments.ring.followers,
+        events_dropped=lambda: instruments.ring.dropped,
         log_dropped=log.dropped,
     )
     return Control(parts.supervisor, parts.stop, parts.reloader, parts.notifier, surroundings)

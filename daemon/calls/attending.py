@@ -85,7 +85,7 @@ async def _on_line(
     Errors: `PlatformError` if no socket could be opened.
     """
     call.scope = trio.CancelScope()
-    call.stage.limits["join"] = patience.give_up_at
+    call.limits["join"] = patience.give_up_at
     async with join_patiently(
         call.setting.platform, call.id, patience, call.ending, conversation_id=conversation_id
     ) as line:
@@ -118,7 +118,7 @@ async def _come_back(call: Call, end: LineEnd | None) -> None:
             return
         lost_at = trio.current_time()
         call.remember(journal.LineLost(why=end.why))
-        call.stage.began = lost_at
+        call.state_began = lost_at
         if patience is None or lost_at > call.line_opened_at + window:
             patience = Patience(budget=window, rng=call.setting.rng)
         elif not patience.again(None):
@@ -171,7 +171,7 @@ async def in_debt(call: Call, *, may_go_on: bool = False) -> AsyncIterator[None]
         if not call.settled and not (may_go_on and error is None and _goes_on(call)):
             _decide(call, error)
             patience = call.setting.config.platform.xai.hang_up_timeout
-            call.stage.limits["hang_up_timeout"] = trio.current_time() + patience
+            call.limits["hang_up_timeout"] = trio.current_time() + patience
             try:
                 with trio.move_on_after(patience, shield=True):
                     call.outcome = call.outcome or await pay(call.setting, call.id)

@@ -13,7 +13,6 @@ import trio
 from daemon.calls.casting import Casting
 from daemon.calls.outbox import Outbox
 from daemon.calls.setting import Setting
-from daemon.calls.stage import Stage
 from daemon.calls.toolbox import Toolbox
 from daemon.core import inputs, journal
 from daemon.core.agent import Agent
@@ -33,6 +32,34 @@ from daemon.tools.base import Answer
 class Call:
     """A call in progress."""
 
+    reasons: tuple[str, ...] = ()
+    outcome: Outcome | None = None
+    """How it ended, once that is known without hanging up."""
+    because: tuple[str, ...] = ()
+    """What stands behind every reason: why the call was diverted, if it was."""
+    line: Line | None = None
+    """The present socket, or the last one."""
+    line_opened_at: float = 0.0
+    transfers: int = 0
+    """Transfers that are under way."""
+    errands: trio.Nursery | None = None
+    """Where transfers and tools run; exists while the call is attended to."""
+    receipt: Receipt | None = None
+    casting: Casting | None = None
+    """Who takes the call, and what they are told; None for one whose agent is given, and knows all it says."""
+    former: Orphan | None = None
+    """How it stood when it was taken over from an owner that is no more, if it was."""
+    effects: tuple[Effect, ...] = ()
+    """Its tools before it was taken over."""
+    recording: Recording | None = None
+    """What its conversation is given, if that is recorded."""
+    _begun: bool = False
+    """Whether its agent is at work."""
+    claimed: bool = False
+    """Whether it is known to be ours."""
+    owed: bool = False
+    """Whether the collector has taken over the hang-up, and with it the receipt."""
+
     def __init__(self, incoming: IncomingCall, agent: Agent, setting: Setting, *, counted: bool = True) -> None:
         self.id = incoming.call_id
         self.incoming = incoming
@@ -47,37 +74,15 @@ class Call:
         self.outbox = Outbox()
         self.ending = trio.Event()
         """Set once it is decided that the call ends."""
-        self.reasons: tuple[str, ...] = ()
-        self.outcome: Outcome | None = None
-        """How it ended, once that is known without hanging up."""
-        self.because: tuple[str, ...] = ()
-        """What stands behind every reason: why the call was diverted, if it was."""
-        self.line: Line | None = None
-        """The present socket, or the last one."""
-        self.line_opened_at = 0.0
         self._dropped: Counter[str] = Counter()
         """Frames discarded unread on earlier sockets."""
-        self.transfers = 0
-        """Transfers that are under way."""
-        self.errands: trio.Nursery | None = None
-        """Where transfers and tools run; exists while the call is attended to."""
         self.toolbox = Toolbox(self)
-        self.receipt: Receipt | None = None
-        self.casting: Casting | None = None
-        """Who takes the call, and what they are told; None for one whose agent is given, and knows all it says."""
-        self.former: Orphan | None = None
-        """How it stood when it was taken over from an owner that is no more, if it was."""
-        self.effects: tuple[Effect, ...] = ()
-        """Its tools before it was taken over."""
-        self.recording: Recording | None = None
-        """What its conversation is given, if that is recorded."""
         self.reached = trio.Event()
         """Set once a socket is open, or it is known that there will be none."""
-        self.stage = Stage(trio.current_time())
-        self._begun = False
-        """Whether its agent is at work."""
-        self.owed = False
-        """Whether the collector has taken over the hang-up, and with it the receipt."""
+        self.state_began = trio.current_time()
+        """When it became what it is now, in seconds of the monotonic clock."""
+        self.limits: dict[str, float] = {}
+        """When our patience with the platform ends, by the name of the key that says how long it lasts."""
 
     @property
     def joined(self) -> bool:
@@ -93,8 +98,8 @@ class Call:
         """End the call. The first chain of reasons is the one that counts."""
         if not self.ending.is_set():
             self.reasons = (*reasons, *self.because)
-            self.stage.began = trio.current_time()
-            self.stage.limits.clear()
+            self.state_began = trio.current_time()
+            self.limits.clear()
             self.ending.set()
             self.reached.set()
         self.scope.cancel(reason=" > ".join(reasons))
@@ -154,8 +159,8 @@ class Call:
         if self.line is not None:
             self._dropped.update(self.line.dropped)
         self.line, self.line_opened_at = line, trio.current_time()
-        self.stage.began = self.line_opened_at
-        self.stage.limits.pop("join", None)
+        self.state_began = self.line_opened_at
+        self.limits.pop("join", None)
         self.reached.set()
 
     def _events(self) -> dict[str, int]:

@@ -1,8 +1,7 @@
 """What a call has around it.
 
 Made by the app, one for each generation of the configuration: a call keeps the setting it began with, and all settings
-share everything but the configuration. Imports config, ledger, lookup, observe,
-platforms, tools.
+share everything but the configuration. Imports config, ledger, lookup, observe, platforms, tools.
 """
 
 import random

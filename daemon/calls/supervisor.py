@@ -56,8 +56,7 @@ class Supervisor:
 
     def adopt(self, setting: Setting) -> None:
         """Let new calls have another configuration; those in progress keep their own."""
-        self._setting = setting
-        config = setting.config
+        self._setting, config = setting, setting.config
         self._agents = {name: brief(name, agent, config.tools) for name, agent in config.agents.items()}
         self._roles = {name: Role(self._agents[name], agent) for name, agent in config.agents.items()}
         setting.collector.config = setting.config.platform.xai
@@ -172,7 +171,7 @@ class Supervisor:
 
     async def _answer(self, call: Call, offer: Offer, plan: Plan) -> None:
         if call.former is not None:
-            call.stage.claimed = True
+            call.claimed = True
             offer.decide(Verdict.CLAIMED)
             call.remember(journal.TakenOver(former=call.former.former, seconds=call.since_webhook()))
             await attend(call)
@@ -188,7 +187,7 @@ class Supervisor:
             offer.decide(Verdict.DUPLICATE)
             return
         offer.decide(Verdict.CLAIMED)
-        call.stage.claimed = True
+        call.claimed = True
         incoming = call.incoming
         self._remember(incoming)
         call.remember(

@@ -24,9 +24,9 @@ def state_of(call: Call) -> CallState:
     """What a call is at, in one word."""
     if call.ending.is_set():
         return "ending"
-    if not call.stage.claimed:
+    if not call.claimed:
         return "claiming"
-    if call.transfers or "refer_timeout" in call.stage.limits:
+    if call.transfers or "refer_timeout" in call.limits:
         return "transferring"
     if call.line is None:
         return "joining" if call.counted else "diverting"
@@ -48,7 +48,7 @@ def view(call: Call, now: float) -> CallView:
         caller=call.incoming.caller,
         agent=call.conversation.agent.name,
         state=state_of(call),
-        in_state=round(now - call.stage.began, 3),
+        in_state=round(now - call.state_began, 3),
         age=round(now - call.incoming.received_at, 3),
         joined=call.joined,
         in_debt=call.joined and not call.settled,
@@ -74,7 +74,7 @@ def deadlines(call: Call, now: float) -> tuple[Deadline, ...]:
     """Everything that will happen to a call if nothing else does, the next one first."""
     limits = {} if call.ending.is_set() else dict(call.conversation.deadlines)
     named = [(f"agent {call.conversation.agent.name}", name, at) for name, at in limits.items()]
-    named += [(*_our(call, name), at) for name, at in call.stage.limits.items()]
+    named += [(*_our(call, name), at) for name, at in call.limits.items()]
     known = [Deadline(owner=owner, name=name, seconds=round(at - now, 3)) for owner, name, at in named if at != inf]
     return tuple(sorted(known, key=lambda deadline: deadline.seconds))
 

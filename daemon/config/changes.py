@@ -27,12 +27,13 @@ NEEDS_RESTART: Final[tuple[KeyPath, ...]] = (
     ("platform", "xai", "base_url"),
     ("platform", "xai", "websocket_url"),
     ("platform", "xai", "ca_file"),
+    ("tools",),
+    ("recording",),
     ("ledger",),
     ("deliveries",),
     ("operator",),
     ("log", "format"),
     ("tracing",),
-    ("recording",),
 )
 """Keys, and tables with all that is in them, that are looked at only when the daemon starts."""
 

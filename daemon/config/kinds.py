@@ -138,7 +138,7 @@ FieldPointer = Annotated[str, Check(lookupchecks.json_pointer)]
 FieldDefault = Annotated[Any, Check(lookupchecks.default)]
 """A string, a number, or a boolean."""
 AgentPointer = Annotated[str, Check(lookupchecks.optional_pointer)]
-OperatorToken = Annotated[Secret, Check(check_operator_token)]
 
+OperatorToken = Annotated[Secret, Check(check_operator_token)]
 ApiKey = Annotated[Secret, Check(check_api_key)]
 WebhookSecret = Annotated[Secret, Check(check_webhook_secret)]

@@ -219,7 +219,7 @@ class Config(Struct, frozen=True, kw_only=True):
     """How operators reach us."""
     log: Log = field(default_factory=Log)
     """What is logged."""
-    tracing: Tracing = field(default_factory=Tracing)
-    """Where traces go."""
     recording: Recording = field(default_factory=Recording)
     """Whether calls are recorded."""
+    tracing: Tracing = field(default_factory=Tracing)
+    """Where traces go."""

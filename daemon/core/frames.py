@@ -183,3 +183,8 @@ def data(text: str) -> ItemCreate:
 def made_up(prompt: str) -> ResponseCreate:
     """Have one turn made up by the model; `prompt` is its only instruction for it."""
     return ResponseCreate(response=ResponseSettings(instructions=prompt))
+
+
+def told(text: str) -> list[ItemCreate]:
+    """Give the model data about the call, if there is any."""
+    return [data(text)] if text else []

@@ -10,14 +10,14 @@ def short_number(number: str | None) -> str:
     return number if len(number) <= 6 else f"{number[:-7]}…{number[-2:]}"
 
 
-def printable(words: str) -> str:
-    """Somebody's words, fit for a terminal or a log: no control characters, no marks that turn text around."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
-
-
 def masked(text: str, hidden: Iterable[str]) -> str:
     """A text of somebody else's with every one of these secrets struck out, should it repeat one."""
     for secret in sorted(hidden, key=len, reverse=True):
         if secret:
             text = text.replace(secret, "****")
     return text
+
+
+def printable(words: str) -> str:
+    """Somebody's words, fit for a terminal or a log: no control characters, no marks that turn text around."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())

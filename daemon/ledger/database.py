@@ -69,8 +69,8 @@ class Database:
 
     @contextmanager
     def _watched(self, kind: str) -> Iterator[None]:
-        """Tell health if it fails, and how long it took, unless it was cancelled."""
-        since, began = self.health.times, trio.current_time()
+        """Tell how long it took, unless it was cancelled, and that the ledger is down if it failed."""
+        began, since = trio.current_time(), self.health.times
         try:
             yield
         except LedgerUnavailable as error:

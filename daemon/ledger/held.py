@@ -4,6 +4,7 @@ This is what the ledger is told again when it comes back empty, what is asked wh
 that somebody serves from one that nobody does. Owned by the durable ledger; imports core and this room's records.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -11,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from daemon.core.effects import Effect, ToolUse
+from daemon.errors import LedgerUnavailable
 from daemon.ledger.claims import Claim
 from daemon.ledger.epochs import Orphan
 from daemon.ledger.operations import Begun, Claimed, Ended, Joined, Operation, Owed, Told
@@ -79,8 +81,8 @@ class Holdings(dict[str, Held]):
         self._let_go: set[str] = set()
         """Calls that were ours at the last look."""
         self._elsewhere: dict[str, None] = {}
-        self.without = 0
-        """How many calls were answered without the ledger."""
+        self.at_fault: Counter[str] = Counter()
+        """Claims that were made `without` the ledger, or `refused` because of it."""
         self._answered: dict[str, None] = {}
         """Ids of calls and deliveries that were answered without the ledger."""
 
@@ -147,11 +149,16 @@ class Holdings(dict[str, Held]):
         """Whether a call is ours, may be in a moment, or was since the last look."""
         return call_id in self or call_id in self._asking or call_id in self._let_go
 
+    def refused(self, why: str) -> LedgerUnavailable:
+        """A call could not be answered without the ledger; gives the error for it."""
+        self.at_fault["refused"] += 1
+        return LedgerUnavailable(why)
+
     def answer_without(self, claim: Claim) -> None:
         """A call was answered without the ledger."""
+        self.at_fault["without"] += 1
         self._answered |= dict.fromkeys((claim.incoming.webhook_id, claim.incoming.call_id))
         _bound(self._answered)
-        self.without += 1
 
     def answered_without(self, claim: Claim) -> bool:
         """Whether it was, or its delivery."""

@@ -58,11 +58,11 @@ class Parts:
     database: Database
     health: Health
     lease: Lease
+    node: str
+    folder: Path
     journal: JournalWriter
     ledger: DurableLedger
     keeper: Keeper
-    node: str
-    folder: Path
     degrade: bool
     """Whether it may be done without."""
 
@@ -86,7 +86,7 @@ def assemble(config: Config, wall: WallClock) -> Parts:
     journal = JournalWriter(database, health, transcripts=table.transcripts)
     ledger = DurableLedger(database, health, lease, spool, endpoints, wall, degrade=degrade)
     keeper = Keeper(database, health, lease, place, spool, ledger, wall, quarantine=degrade)
-    return Parts(engines, database, health, lease, journal, ledger, keeper, node, folder, degrade)
+    return Parts(engines, database, health, lease, node, folder, journal, ledger, keeper, degrade)
 
 
 @asynccontextmanager
@@ -111,7 +111,7 @@ async def open_ledger(
             if parts.engines.file is None:
                 nursery.start_soon(listen, parts.engines.lazy, keeper.wake, name="ledger listener")
             try:
-                yield OpenLedger(
+                opened = OpenLedger(
                     parts.ledger,
                     parts.database,
                     health,
@@ -121,6 +121,7 @@ async def open_ledger(
                     parts.folder,
                     keeper.take_adopted(),
                 )
+                yield opened
             finally:
                 nursery.cancel_scope.cancel(reason="the ledger is closed")
                 with trio.move_on_after(_LAST_WORDS, shield=True):

@@ -61,9 +61,10 @@ class Metrics:
         self._turns = counter("turns_total", "Turns that were spoken, by speaker", "speaker")
         self._entries = counter("keypad_entries_total", "Entries on the keypad, by what completed them", "trigger")
         self._complaints = counter("platform_complaints_total", "Errors that the platform reported within calls")
+        self._tools = histogram("tool_duration_seconds", "Uses of tools, by tool and result", _TOOL, "tool", "result")
+
         self._lookups = counter("lookups_total", "Callers who were looked up, by result", "result")
         self._continued = counter("redials_continued_total", "Callers who went on with an earlier conversation")
-        self._tools = histogram("tool_duration_seconds", "Uses of tools, by tool and result", _TOOL, "tool", "result")
 
     def _make_machinery(self) -> None:
         counter, histogram = self._counter, self._histogram

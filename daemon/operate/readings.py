@@ -28,8 +28,8 @@ class Sources:
     """Open connections, by server."""
     troubles: Mapping[str, Troubles] = field(default_factory=dict)
     """What clients of a server brought about, by server."""
-    claims_without_ledger: Callable[[], int] = int
-    """Calls that were answered while the ledger could not be written."""
+    claims: Mapping[str, int] = field(default_factory=dict)
+    """Claims that were made `without` the ledger, or `refused` for want of it."""
     deliveries: Callable[[], tuple[int, float] | None] = lambda: None
     """Deliveries that are owed, and the age of the oldest in seconds; None while unknown."""
     watchdog_age: Callable[[], float | None] = lambda: None
@@ -82,8 +82,10 @@ class Readings(Collector):
             for event, total in sorted(events.items()):
                 troubles.add_metric([server, event], total)
         yield troubles
-        without = self._sources.claims_without_ledger()
-        yield _counter("claims_without_ledger", "Calls that were answered though the ledger was down", value=without)
+        claims = _counter("claims_at_fault", "Claims that the ledger did not take, by what became of them", "result")
+        for result in ("without", "refused"):
+            claims.add_metric([result], self._sources.claims.get(result, 0))
+        yield claims
         age = self._sources.watchdog_age()
         if age is not None:
             yield _gauge("watchdog_age_seconds", "Since systemd's watchdog was told that we live", value=age)

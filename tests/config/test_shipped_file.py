@@ -48,8 +48,8 @@ TABLES: list[tuple[type[msgspec.Struct], tuple[str, ...]]] = [
     (Drain, ("drain",)),
     (Operator, ("operator",)),
     (Log, ("log",)),
-    (Tracing, ("tracing",)),
     (Recording, ("recording",)),
+    (Tracing, ("tracing",)),
 ]
 # Required keys, and texts that are an example and no default.
 EXAMPLES = {"api_key", "webhook_secrets", "agent", "instructions", "greeting", "uri"}
@@ -68,14 +68,8 @@ COMMENTED = {
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    for name in (
-        "xai-webhook-secret",
-        "deliveries-secret",
-        "ledger-password",
-        "operator-token",
-        "orders-token",
-        "stock-room-token",
-    ):
+    names = ("xai-webhook-secret", "deliveries-secret", "ledger-password", "orders-token", "stock-room-token")
+    for name in (*names, "operator-token"):
         (tmp_path / name).write_text(WEBHOOK_SECRET + "\n")
     return {"XAI_API_KEY": API_KEY, "CREDENTIALS_DIRECTORY": str(tmp_path)}
 

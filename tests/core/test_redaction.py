@@ -20,6 +20,11 @@ def test_short_number(number: str | None, short: str) -> None:
     assert short_number(number) == short
 
 
+def test_secrets_are_struck_out_of_what_others_say() -> None:
+    assert masked("bad token abc, or abcdef?", ["abc", "abcdef", ""]) == "bad token ****, or ****?"
+    assert masked("nothing", []) == "nothing"
+
+
 @pytest.mark.parametrize(
     ("words", "shown"),
     [
@@ -33,8 +38,3 @@ def test_short_number(number: str | None, short: str) -> None:
 )
 def test_words_for_a_terminal(words: str, shown: str) -> None:
     assert printable(words) == shown
-
-
-def test_secrets_are_struck_out_of_what_others_say() -> None:
-    assert masked("bad token abc, or abcdef?", ["abc", "abcdef", ""]) == "bad token ****, or ****?"
-    assert masked("nothing", []) == "nothing"

@@ -44,7 +44,8 @@ def value_of(desk: FakeDesk, sources: Sources, name: str, **labels: str) -> floa
         ("log_lines_dropped_total", {}, 8),
         ("http_connections", {"server": "webhook"}, 3),
         ("http_troubles_total", {"server": "webhook", "event": "connection_failed"}, 5),
-        ("claims_without_ledger_total", {}, 6),
+        ("claims_at_fault_total", {"result": "without"}, 6),
+        ("claims_at_fault_total", {"result": "refused"}, 0),
         ("watchdog_age_seconds", {}, 1.5),
     ],
 )
@@ -52,7 +53,7 @@ def test_readings(name: str, labels: dict[str, str], expected: float) -> None:
     sources = Sources(
         connections={"webhook": lambda: 3},
         troubles={"webhook": {("connection_failed", "a"): 2, ("connection_failed", "b"): 3}},
-        claims_without_ledger=lambda: 6,
+        claims={"without": 6},
         deliveries=lambda: (4, 90.0),
         watchdog_age=lambda: 1.5,
     )
