@@ -31,9 +31,9 @@ from daemon.core.frames import (
     ResponseCreate,
     SessionSettings,
     SessionUpdate,
+    data,
     made_up,
     spoken_exactly,
-    told,
 )
 from daemon.core.keypad import Entry, KeypadBuffer
 from daemon.core.remote import RemoteTools
@@ -44,6 +44,7 @@ from daemon.core.turns import AgentTurns, Move
 # So much nonsense in a row is no accident; a broken stream must not be listened to for two hours.
 _MALFORMED_LIMIT = 20
 _LONGEST_WORDS = 200
+_DEADLINES = ("keypad.idle_timeout", "turn", "silence_timeout", "ready_timeout", "max_duration")
 
 
 class Conversation:
@@ -78,15 +79,10 @@ class Conversation:
 
     @property
     def deadlines(self) -> dict[str, float]:
-        """All that is waited for, by the name of its key where it has one; what never comes is infinite."""
-        waits = {"keypad.idle_timeout": self._keypad.deadline, "turn": self._turns.deadline}
-        waits |= {"silence_timeout": self._silent_at, "ready_timeout": self._ready_by, "max_duration": self._over_by}
-        return {} if self.ended else waits
-
-    @property
-    def _silent_at(self) -> float:
-        # A caller who waits for a tool of ours is not the one who should say something.
-        return inf if self._turns.leaving or self._turns.uses.working else self._silence.deadline
+        """All that is waited for, by key; what never comes is infinite. Whoever waits for our tools need not speak."""
+        silence = inf if self._turns.leaving or self._turns.uses.working else self._silence.deadline
+        at = (self._keypad.deadline, self._turns.deadline, silence, self._ready_by, self._over_by)
+        return {} if self.ended else dict(zip(_DEADLINES, at, strict=True))
 
     def start(self, now: float) -> list[Command]:
         """Configure the session and greet. Both go out at once: the platform works in order."""
@@ -94,7 +90,7 @@ class Conversation:
         greeting = self._greet()
         if self.agent.announcement and isinstance(self.agent.greeting, FixedGreeting):
             greeting = self._turns.leave(self.agent.greeting.words, ("announcement",), now, final=True)
-        return [self._configure(now), *self._carry_out([*told(self.agent.data), *greeting])]
+        return [self._configure(now), *self._carry_out([*self._told(), *greeting])]
 
     def resume(self, now: float) -> list[Command]:
         """Configure a new session on the same call: no greeting, but what the model still waits for.
@@ -102,10 +98,7 @@ class Conversation:
         The first command is the configuration. Not to be called after the end.
         """
         kept = self.agent.session.resumption is not None
-        return [
-            self._configure(now),
-            *self._carry_out([*([] if kept else told(self.agent.data)), *self._turns.resume(now)]),
-        ]
+        return [self._configure(now), *self._carry_out([*([] if kept else self._told()), *self._turns.resume(now)])]
 
     def adopt(self, now: float, age: float, effects: Sequence[Effect]) -> list[Command]:
         """Go on with a call whose daemon died, in place of `start`: no greeting, but what its tools gave.
@@ -138,6 +131,10 @@ class Conversation:
         )
         return self._carry_out([SessionUpdate(session=SessionSettings(instructions=instructions))])
 
+    def _told(self) -> list[Move]:
+        """What the agent is to know of the call; where the platform keeps the conversation, it is told once."""
+        return [data(self.agent.data)] if self.agent.data else []
+
     def _configure(self, now: float) -> SendFrame:
         self._ready_by = now + self._ready_timeout
         self._silence.start(now)
@@ -165,7 +162,7 @@ class Conversation:
             self._over_by = inf
             limit = f"max duration {format_duration(self.agent.max_duration)}"
             moves += self._turns.leave(self.agent.goodbye, (limit,), now, final=True)
-        elif now >= self._silent_at:
+        elif now >= self.deadlines["silence_timeout"]:
             moves += self._break_silence(now)
         return self._carry_out(moves)
 
