@@ -102,7 +102,10 @@ async def run_daemon(
         listeners = await open_listeners(config.server.bind)
         server = make_server(setting, supervisor, listeners, verifier, quiet, count=instruments.metrics.webhook)
 
-        ready = partial(_tell_ready, addresses(listeners), sorted(config.agents), notifier, task_status)
+        def ready(recovered: int) -> None:
+            _tell_ready(addresses(listeners), sorted(config.agents), notifier, recovered)
+            task_status.started(addresses(listeners))
+
         equip, told = partial(_equip, later), instruments.metrics.reload
         reloader = Reloader(read, equip, supervisor, verifier, platform, stop, notifier, noted=told)
         parts = Parts(supervisor, server, quiet, opened, reloader, stop, notifier)
@@ -114,12 +117,9 @@ async def run_daemon(
     return code
 
 
-def _tell_ready(
-    names: list[str], agents: list[str], notifier: Notifier, task_status: trio.TaskStatus[list[str]], recovered: int
-) -> None:
+def _tell_ready(names: list[str], agents: list[str], notifier: Notifier, recovered: int) -> None:
     structlog.get_logger().info("ready", listening=names, agents=agents)
     notifier.tell(READY=1, STATUS=f"ready, {recovered} calls recovered" if recovered else "ready")
-    task_status.started(names)
 
 
 async def _equip(stack: AsyncExitStack, setting: Setting, config: Config) -> Setting:
