@@ -424,8 +424,14 @@ def no_call_outlives_its_caller(world: World) -> Iterator[str]:
 
 @invariant
 def a_recorded_call_plays_again_alike(world: World) -> Iterator[str]:
-    """A conversation is a function of what it was given and when: given it again, it does the same."""
+    """A conversation is a function of what it was given and when: given it again, it does the same.
+
+    Where keys were hidden, the recording holds others in their place, and the call was given something else.
+    """
     for call_id, text in world.recorder.texts.items():
+        line = world.platform.lines[call_id]
+        if any(isinstance(entry, KeyPressed) and entry.digit is None for _, entry in journal(world, line)):
+            continue
         found = differing(text, world.scenario.config)
         if found:
-            yield f"{world.platform.lines[call_id].name} would be different: {found[0]}"
+            yield f"{line.name} would be different: {found[0]}"
