@@ -46,7 +46,7 @@ from daemon.operating import Instruments, Parts, operating
 from daemon.platforms.base import Platform
 from daemon.platforms.xai import open_platform
 from daemon.reload import Read, Reloader
-from daemon.tools import open_tools
+from daemon.tools import checked_transport, open_tools
 from daemon.tools.base import Tool
 from daemon.web.ingress import create_app
 from daemon.web.limits import ServerLimits
@@ -84,7 +84,7 @@ async def run_daemon(
         open_platform(config.platform.xai) as platform,
         open_tools(config.tools) as tools,
         open_event_file(events, feed),
-        open_fetch() as fetch,
+        open_fetch(checked_transport()) as fetch,
         open_recorder(config.recording.directory, keep=config.recording.keep) as recorder,
         open_tracing(config.tracing.endpoint, config.tracing.ratio, opened.node, feed.watch) as traceparent,
     ):

@@ -40,6 +40,7 @@ class Call:
     line: Line | None = None
     """The present socket, or the last one."""
     line_opened_at: float = 0.0
+    _joined_at: float = 0.0
     transfers: int = 0
     """Transfers that are under way."""
     errands: trio.Nursery | None = None
@@ -132,12 +133,14 @@ class Call:
         if not await self.setting.ledger.settle(self.id, receipt, events):
             receipt = receipt.elsewhere()
         self.receipt = receipt
+        self._remember_usage()
         self.remember(journal.Ended(receipt=receipt, events=events))
         self._stop_recording(receipt.outcome)
 
     def owe(self) -> None:
         """Hand what is not settled yet, and with it the receipt, to the debt collector."""
         self.owed = True
+        self._remember_usage()
         self.setting.collector.owe(
             Debt(
                 call_id=self.id,
@@ -154,9 +157,15 @@ class Call:
         if self.recording is not None:
             self.recording.write(Closed(now=trio.current_time(), reasons=self.reasons, outcome=outcome))
 
+    def _remember_usage(self) -> None:
+        if self.joined:
+            self.remember(self.conversation.usage(trio.current_time() - self._joined_at))
+
     def take(self, line: Line) -> None:
         """Go on on a new socket."""
-        if self.line is not None:
+        if self.line is None:
+            self._joined_at = trio.current_time()
+        else:
             self._dropped.update(self.line.dropped)
         self.line, self.line_opened_at = line, trio.current_time()
         self.state_began = self.line_opened_at
@@ -181,8 +190,7 @@ class Call:
         now, conversation = trio.current_time(), self.conversation
         commands = inputs.apply(conversation, given, now)
         if self.recording is not None:
-            keypad = conversation.agent.keypad
-            hides, end_key = keypad.sensitive, keypad.terminator
+            hides, end_key = conversation.hides_keys, conversation.agent.keypad.terminator
             self.recording.fed(given, commands, now, conversation.deadline, hides_keys=hides, end_key=end_key)
         return commands
 
@@ -193,7 +201,8 @@ class Call:
         self.conversation = Conversation(agent, ready_timeout=self.setting.config.platform.xai.ready_timeout)
         self._begun = True
         if self.setting.recorder is not None:
-            self.recording = self.setting.recorder.open(self.id)
+            keypad = agent.keypad
+            self.recording = self.setting.recorder.open(self.id, meaning="".join((keypad.terminator, *keypad.menu)))
             self.recording.write(casting.opening(self.incoming, trio.current_time(), at))
         if casting.earlier is not None:
             self.remember(journal.Continued(earlier=casting.earlier))
@@ -223,6 +232,10 @@ class Call:
     def tool_uses(self) -> set[str]:
         """Ids of all uses of tools that we run, those of before a crash included."""
         return self.conversation.tool_uses
+
+    def take_entry(self, reference: str) -> str | None:
+        """Give out, once, what the caller typed for a tool's eyes only."""
+        return self.conversation.take_entry(reference)
 
     def tool_done(self, use_id: str, answer: Answer) -> None:
         """Let the conversation have what a tool gave."""

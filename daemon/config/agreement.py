@@ -11,7 +11,8 @@ from typing import Any
 from daemon.config.checks import suggest
 from daemon.config.plans import EXAMPLE_URI
 from daemon.config.report import KeyPath, Report
-from daemon.config.tool_agreement import check_agent_tools, check_tool
+from daemon.config.tool_agreement import check_agent_tools, check_place, check_tool
+from daemon.config.transfer_agreement import check_agent_transfers, check_destinations
 from daemon.config.units import parse_duration
 from daemon.core.overflow import Refer, read_step
 
@@ -24,12 +25,14 @@ def check_agreement(document: dict[str, Any], report: Report, incomplete: frozen
     _check_presence(document, report)
     _check_routes(document, report)
     _check_plans(document, report)
+    check_destinations(document, report)
     _check_signatures(document, report)
     _check_operator(document, report)
     for name, agent in tables(document, "agents"):
         _check_agent(name, agent, report, lacking=name in incomplete or agent.get("abstract") is True)
         _check_lookup(("agents", name, "lookup"), agent.get("lookup"), report)
         check_agent_tools(name, agent, document.get("tools", {}), report)
+        check_agent_transfers(name, agent, document, report)
     for name, tool in tables(document, "tools"):
         check_tool(name, tool, report)
 
@@ -140,6 +143,9 @@ def _is_some_time(duration: object) -> bool:
 def _check_lookup(path: KeyPath, lookup: object, report: Report) -> None:
     if not isinstance(lookup, dict):
         return
+    url = lookup.get("url")
+    if isinstance(url, str) and "://" in url:
+        check_place(path, url, lookup.get("allow_private", []), report)
     fields, defaults = lookup.get("fields", {}), lookup.get("defaults", {})
     if not lookup.get("url") and (fields or lookup.get("agent_field")):
         report.add((*path, "url"), 'missing; add url = "https://crm.example.com/callers/{caller}"')

@@ -14,8 +14,9 @@ from typing import Any, Final, assert_never
 import msgspec
 
 from daemon.core import events as ev
-from daemon.core.commands import Command
+from daemon.core.commands import Command, Remember
 from daemon.core.inputs import Adopted, Input, Instructed, Received, Resumed, Started, ToolDone, Woken
+from daemon.core.journal import MenuChosen
 from daemon.core.recording import Fed, Given, Heard, wanted
 
 _DIGIT: Final = re.compile(r"[0-9]")
@@ -48,6 +49,8 @@ class Scribe:
 
         `hides_keys` says whether keys are secret; `end_key` ends an entry and is no part of it.
         """
+        # What a key of the menu does stands here anyway, so the key may.
+        hides_keys = hides_keys and not any(map(_is_choice, commands))
         if hides_keys and _is_key(given, but=end_key):
             self._secretive = True
         return Fed(
@@ -118,6 +121,10 @@ class Scribe:
 
     def _numbers(self, text: str) -> str:
         return _NUMBER.sub(lambda number: self._digits(number[0]), text)
+
+
+def _is_choice(command: Command) -> bool:
+    return isinstance(command, Remember) and isinstance(command.entry, MenuChosen)
 
 
 def _is_key(given: Input, *, but: str) -> bool:

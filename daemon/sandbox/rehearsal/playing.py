@@ -124,7 +124,7 @@ def _place(board: Switchboard, call: Call) -> SandboxCall:
     caller = "anonymous" if call.withheld else call.caller
     headers = tuple(call.headers.items())
     placed = board.place(script_of(call), called=call.called or "", caller=caller, headers=headers)
-    placed.refer_statuses = [_REFER_STATUS[each] for each in call.transfers]
+    placed.refer_refusals = [_REFER_STATUS[each] for each in call.transfers]
     return placed
 
 
@@ -162,7 +162,7 @@ def _by_caller(step: Step) -> list[ScriptStep]:
         case Step(caller=str(words)):
             return [*listens, Say(words, over=step.over)]
         case Step(keys=str(keys)):
-            return [Press(keys)]
+            return [*listens, Press(keys, over=step.over)]
         case Step(wait=float(seconds)):
             return [Wait(seconds, over=step.over)]
         case Step(breaks=True):
