@@ -22,7 +22,6 @@ from daemon.core.effects import Effect
 from daemon.core.frames import SessionUpdate
 from daemon.core.incoming import IncomingCall
 from daemon.core.receipts import ELSEWHERE, Debt, Outcome, Receipt
-from daemon.core.recording import Closed
 from daemon.ledger.epochs import Orphan
 from daemon.observe.recorder import Recording
 from daemon.platforms.base import Line
@@ -155,7 +154,7 @@ class Call:
 
     def _stop_recording(self, outcome: str | None) -> None:
         if self.recording is not None:
-            self.recording.write(Closed(now=trio.current_time(), reasons=self.reasons, outcome=outcome))
+            self.recording.closed(trio.current_time(), self.reasons, outcome)
 
     def _remember_usage(self) -> None:
         if self.joined:

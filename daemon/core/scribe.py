@@ -2,8 +2,8 @@
 
 Once a caller has typed a key that is to be kept secret, three things are changed until the end of the call: the keys
 themselves; every digit in what is said, as the platform tells its model the keys and the model may read them out; and
-every longer number in what tools are given and give. All become the same other digit, so what follows from them when
-the call is played again is mostly the same. Pure; imports core.
+every longer number in what tools are given and give, and in reasons. All become the same other digit, so what follows
+from them when the call is played again is mostly the same. Pure; imports core.
 """
 
 import re
@@ -17,7 +17,7 @@ from daemon.core import events as ev
 from daemon.core.commands import Command, Remember
 from daemon.core.inputs import Adopted, Input, Instructed, Received, Resumed, Started, ToolDone, Woken
 from daemon.core.journal import MenuChosen
-from daemon.core.recording import Fed, Given, Heard, wanted
+from daemon.core.recording import Closed, Fed, Given, Heard, wanted
 
 _DIGIT: Final = re.compile(r"[0-9]")
 _KEY: Final = re.compile(r"[0-9A-D]")
@@ -59,6 +59,11 @@ class Scribe:
             wanted=tuple(self._wanted(each) for each in wanted(commands)),
             deadline=None if deadline == inf else deadline,
         )
+
+    def closed(self, now: float, reasons: Sequence[str], outcome: str | None) -> Closed:
+        """The line about the end; without an outcome, the hang-up is still owed."""
+        told = tuple(self._numbers(reason) if self._secretive else reason for reason in reasons)
+        return Closed(now=now, reasons=told, outcome=outcome)
 
     def _given(self, given: Input, *, end_key: str | None) -> Given:
         match given:
@@ -111,6 +116,8 @@ class Scribe:
         match command:
             case {"use": {"arguments": str(arguments)} as use}:
                 return {**command, "use": {**use, "arguments": self._numbers(arguments)}}
+            case {"reasons": [*reasons]}:
+                return {**command, "reasons": [self._numbers(reason) for reason in reasons]}
             case {"frame": {"item": {"output": str(output)} as item} as frame}:
                 return {**command, "frame": {**frame, "item": {**item, "output": self._numbers(output)}}}
             case _:

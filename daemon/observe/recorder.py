@@ -57,6 +57,10 @@ class Recording:
         """Take what the conversation was given, without waiting; see `core.scribe.Scribe.fed`."""
         self.write(self._scribe.fed(given, commands, now, deadline, hides_keys=hides_keys, end_key=end_key))
 
+    def closed(self, now: float, reasons: Sequence[str], outcome: str | None) -> None:
+        """Take the end of the call, without waiting; see `core.scribe.Scribe.closed`."""
+        self.write(self._scribe.closed(now, reasons, outcome))
+
     def write(self, line: Line) -> None:
         """Take a line without waiting. Never raises for what is in it."""
         if not self.broken:

@@ -9,10 +9,11 @@ import trio
 from trio.testing import MockClock
 
 from daemon.config import Agent, Config, Keypad
+from daemon.core.effects import ToolUse
 from daemon.replay.difference import Difference
 from daemon.sandbox.demo import DEMO
 from daemon.sandbox.script import Drop, Press, Reply, Say, Script, Wait
-from daemon.tools.base import Tool
+from daemon.tools.base import Answer, Tool
 from tests.calls.tools import Worker, with_tools
 from tests.calls.world import World
 from tests.configured import configuration
@@ -137,4 +138,28 @@ async def test_secret_keys_are_in_no_recording(autojump_clock: MockClock) -> Non
     text = await recorded(config, script)
     assert text.count(b'"event":"9"') == 7
     assert not any(b'"event":"%d"' % digit in text for digit in range(9))
+    assert differing(text, config) == []
+
+
+async def test_what_is_collected_in_secret_comes_back_nowhere(autojump_clock: MockClock) -> None:
+    agent = Agent(instructions="Help.", tools=("hang_up", "collect_digits", "pay"))
+    config = with_tools("pay", config=configuration(agent=agent))
+    config = changed(config, tools=agent.tools)
+    script = Script(
+        steps=(Say("I pay by card"), Press("4711#"), Say("forty seven eleven it was")),
+        replies=(
+            Reply(tool="collect_digits", arguments='{"purpose": "card", "sensitive": true}'),
+            Reply("You typed 4 7 1 1, that is 4711.", tool="pay", arguments='{"card": "4711", "also": 4711}'),
+            Reply("Bye.", tool="hang_up", arguments='{"reason": "paid with 4711"}'),
+        ),
+    )
+
+    async def echo(use: ToolUse) -> Answer:
+        await trio.lowlevel.checkpoint()
+        return Answer('{"charged": "4711"}')
+
+    text = await recorded(config, script, tools={"pay": Worker(seconds=1.0, work=echo)})
+    assert b"4711" not in text
+    assert b"4 7 1 1" not in text
+    assert text.count(b"paid with") == 3  # what it asked for, what came of it, the end
     assert differing(text, config) == []
