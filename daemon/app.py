@@ -18,7 +18,9 @@ READY. Stop: see `drain.py`. Nothing here knows what a call does.
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 
 import structlog
 import trio
@@ -87,6 +89,7 @@ async def run_daemon(
         open_fetch(checked_transport()) as fetch,
         open_recorder(config.recording.directory, keep=config.recording.keep) as recorder,
         open_tracing(config.tracing.endpoint, config.tracing.ratio, opened.node, feed.watch) as traceparent,
+        AsyncExitStack() as later,
     ):
         setting = make_setting(
             config, platform, opened.ledger, feed, wall, random.Random(), tools, fetch=fetch, recorder=recorder
@@ -100,11 +103,11 @@ async def run_daemon(
         server = make_server(setting, supervisor, listeners, verifier, quiet, count=instruments.metrics.webhook)
 
         def ready(recovered: int) -> None:
-            structlog.get_logger().info("ready", listening=addresses(listeners), agents=sorted(config.agents))
-            notifier.tell(READY=1, STATUS=f"ready, {recovered} calls recovered" if recovered else "ready")
+            _tell_ready(addresses(listeners), sorted(config.agents), notifier, recovered)
             task_status.started(addresses(listeners))
 
-        reloader = Reloader(read, supervisor, verifier, platform, stop, notifier, noted=instruments.metrics.reload)
+        equip, told = partial(_equip, later), instruments.metrics.reload
+        reloader = Reloader(read, equip, supervisor, verifier, platform, stop, notifier, noted=told)
         parts = Parts(supervisor, server, quiet, opened, reloader, stop, notifier)
         async with operating(config, parts, instruments):
             past = Past(orphans=opened.orphans, news=opened.keeper.news, report=opened.keeper.report)
@@ -112,6 +115,18 @@ async def run_daemon(
             await deliveries.flush(opened.database, config)
     structlog.get_logger().info("stopped", code=code)
     return code
+
+
+def _tell_ready(names: list[str], agents: list[str], notifier: Notifier, recovered: int) -> None:
+    structlog.get_logger().info("ready", listening=names, agents=agents)
+    notifier.tell(READY=1, STATUS=f"ready, {recovered} calls recovered" if recovered else "ready")
+
+
+async def _equip(stack: AsyncExitStack, setting: Setting, config: Config) -> Setting:
+    """Give a setting the tools of another configuration; they stay open as long as the stack, as calls may use them."""
+    if config.tools == setting.config.tools:
+        return setting
+    return replace(setting, tools=await stack.enter_async_context(open_tools(config.tools)))
 
 
 async def serve_calls(
