@@ -18,7 +18,9 @@ READY. Stop: see `drain.py`. Nothing here knows what a call does.
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 
 import structlog
 import trio
@@ -46,7 +48,7 @@ from daemon.operating import Instruments, Parts, operating
 from daemon.platforms.base import Platform
 from daemon.platforms.xai import open_platform
 from daemon.reload import Read, Reloader
-from daemon.tools import open_tools
+from daemon.tools import checked_transport, open_tools
 from daemon.tools.base import Tool
 from daemon.web.ingress import create_app
 from daemon.web.limits import ServerLimits
@@ -84,9 +86,10 @@ async def run_daemon(
         open_platform(config.platform.xai) as platform,
         open_tools(config.tools) as tools,
         open_event_file(events, feed),
-        open_fetch() as fetch,
+        open_fetch(checked_transport()) as fetch,
         open_recorder(config.recording.directory, keep=config.recording.keep) as recorder,
         open_tracing(config.tracing.endpoint, config.tracing.ratio, opened.node, feed.watch) as traceparent,
+        AsyncExitStack() as later,
     ):
         setting = make_setting(
             config, platform, opened.ledger, feed, wall, random.Random(), tools, fetch=fetch, recorder=recorder
@@ -100,11 +103,11 @@ async def run_daemon(
         server = make_server(setting, supervisor, listeners, verifier, quiet, count=instruments.metrics.webhook)
 
         def ready(recovered: int) -> None:
-            structlog.get_logger().info("ready", listening=addresses(listeners), agents=sorted(config.agents))
-            notifier.tell(READY=1, STATUS=f"ready, {recovered} calls recovered" if recovered else "ready")
+            _tell_ready(addresses(listeners), sorted(config.agents), notifier, recovered)
             task_status.started(addresses(listeners))
 
-        reloader = Reloader(read, supervisor, verifier, platform, stop, notifier, noted=instruments.metrics.reload)
+        equip, told = partial(_equip, later), instruments.metrics.reload
+        reloader = Reloader(read, equip, supervisor, verifier, platform, stop, notifier, noted=told)
         parts = Parts(supervisor, server, quiet, opened, reloader, stop, notifier)
         async with operating(config, parts, instruments):
             past = Past(orphans=opened.orphans, news=opened.keeper.news, report=opened.keeper.report)
@@ -112,6 +115,18 @@ async def run_daemon(
             await deliveries.flush(opened.database, config)
     structlog.get_logger().info("stopped", code=code)
     return code
+
+
+def _tell_ready(names: list[str], agents: list[str], notifier: Notifier, recovered: int) -> None:
+    structlog.get_logger().info("ready", listening=names, agents=agents)
+    notifier.tell(READY=1, STATUS=f"ready, {recovered} calls recovered" if recovered else "ready")
+
+
+async def _equip(stack: AsyncExitStack, setting: Setting, config: Config) -> Setting:
+    """Give a setting the tools of another configuration; they stay open as long as the stack, as calls may use them."""
+    if config.tools == setting.config.tools:
+        return setting
+    return replace(setting, tools=await stack.enter_async_context(open_tools(config.tools)))
 
 
 async def serve_calls(
@@ -200,7 +215,7 @@ def make_server(
 
     def read_webhook(body: bytes, webhook_id: str, received_at: float) -> IncomingCall | None:
         # Of the configuration that holds now; of no header that it does not name is any text kept.
-        keep = _wanted_headers(supervisor.setting.config)
+        keep = wanted_headers(supervisor.setting.config)
         return setting.platform.read_webhook(body, webhook_id, received_at, keep=keep)
 
     server = setting.config.server
@@ -225,6 +240,6 @@ def make_server(
     return Server(app, listeners, limits, quiet=quiet)
 
 
-def _wanted_headers(config: Config) -> frozenset[str]:
+def wanted_headers(config: Config) -> frozenset[str]:
     """The SIP headers that some agent is told of, in lower case."""
     return frozenset(header.lower() for agent in config.agents.values() for header in agent.sip_headers)
