@@ -35,7 +35,7 @@ _LAST_WORDS = 2.0
 class Recording:
     """One call's recording, as the call sees it."""
 
-    def __init__(self, recorder: "Recorder", call_id: str, meaning: str = "") -> None:
+    def __init__(self, recorder: "Recorder", call_id: str, meaning: str) -> None:
         self._recorder = recorder
         self.call_id = call_id
         self.broken = False
@@ -56,6 +56,10 @@ class Recording:
     ) -> None:
         """Take what the conversation was given, without waiting; see `core.scribe.Scribe.fed`."""
         self.write(self._scribe.fed(given, commands, now, deadline, hides_keys=hides_keys, end_key=end_key))
+
+    def closed(self, now: float, reasons: Sequence[str], outcome: str | None) -> None:
+        """Take the end of the call, without waiting; see `core.scribe.Scribe.closed`."""
+        self.write(self._scribe.closed(now, reasons, outcome))
 
     def write(self, line: Line) -> None:
         """Take a line without waiting. Never raises for what is in it."""
@@ -78,7 +82,7 @@ class Recorder:
     def open(self, call_id: str, *, meaning: str = "") -> Recording:
         """Begin a recording, or go on with the one of a daemon that is no more. Plain.
 
-        `meaning` holds the keys from which something follows, such as those of a menu.
+        `meaning` holds the keys from which something follows.
         """
         return Recording(self, call_id, meaning)
 

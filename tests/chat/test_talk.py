@@ -9,13 +9,10 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from daemon.chat.keyboard import HINT
-from daemon.chat.talk import Note, for_chat, shown_tool
+from daemon.chat.talk import Note, for_chat
 from daemon.config import Agent, HttpTool
 from daemon.config.parameters import parameters
-from daemon.core.effects import ToolUse
-from daemon.functions.call import ToolCall
 from daemon.sandbox.switchboard import Switchboard
-from daemon.tools.base import Answer, EntryTool, Take
 from tests.chat.typing import chatted
 from tests.configured import CALLER, configuration
 from tests.tools.server import open_server, says
@@ -48,35 +45,6 @@ async def test_tools_really_run() -> None:
     assert [asked.target for asked in server.asked] == ["/orders/42"]
     assert outcome.of(Note) == [Note("asked", 'look_up {"order": "42"}'), Note("gave", '{"status":"on its way"}')]
     assert ("agent", 'The tool gave {"status":"on its way"}') in outcome.said()
-
-
-class Till:
-    """A tool that takes an entry, and can't keep it to itself."""
-
-    timeout = 5.0
-    idempotent = False
-
-    def masked(self, use: ToolUse) -> ToolUse:
-        return msgspec.structs.replace(use, arguments="masked")
-
-    async def run(self, call: ToolCall, use: ToolUse) -> Answer:
-        raise AssertionError("without an entry")
-
-    async def run_with(self, call: ToolCall, use: ToolUse, take: Take) -> Answer:
-        await trio.lowlevel.checkpoint()
-        assert take("entry-2") is None
-        return Answer(f'{{"charged":"{take("entry-1")}"}}')
-
-
-async def test_what_is_typed_for_a_tool_is_not_shown() -> None:
-    notes: list[object] = []
-    tool, entries = shown_tool(Till(), notes.append), {"entry-1": "4711"}
-    assert isinstance(tool, EntryTool)
-    use = ToolUse(id="c1", name="pay", arguments="{}")
-    assert tool.masked(use).arguments == "masked"
-    answer = await tool.run_with(ToolCall(id="chat"), use, lambda reference: entries.pop(reference, None))
-    assert answer.output == '{"charged":"4711"}'  # the toolbox sees to that
-    assert notes == [Note("asked", "pay {}"), Note("gave", '{"charged":"entry-1"}')]
 
 
 async def test_a_session_that_is_refused(autojump_clock: MockClock) -> None:
