@@ -9,7 +9,9 @@ import pytest
 
 import daemon
 from daemon.cli.main import main
+from daemon.config.numbering import MEANINGS
 from daemon.config.parameters import parameters
+from daemon.core.collection import COLLECT
 from tests.config.written import ENV, NUMBER, PLATFORM, loaded
 
 ROOT = Path(__file__).parent.parent
@@ -78,3 +80,29 @@ def test_the_examples_of_tools_are_right(tmp_path: Path) -> None:
     assert list(first.tools) == ["look_up_order", "book_slot"]
     schema = tomllib.loads(blocks[1])["tools"]["book_slot"]["parameters"]
     assert parameters(schema) == schema
+
+
+def test_the_examples_of_keys_and_transfers_are_right(tmp_path: Path) -> None:
+    pages = ((ROOT / "docs" / name).read_text() for name in ("keypad.md", "transfers.md"))
+    menu, till, desk, hotline = (
+        block for page in pages for block in re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    )
+    agents = [loaded(tmp_path, PLATFORM + NUMBER + block).agents["support"] for block in (menu, till, desk + hotline)]
+    assert list(agents[0].keypad.menu) == ["0", "1", "2", "*9"]
+    assert agents[1].tools == ("hang_up", "collect_digits", "pay")
+    assert agents[2].transfers == ("front_desk", "workshop")
+
+
+def test_the_page_on_transfers_has_every_kind_of_number() -> None:
+    page = (ROOT / "docs" / "transfers.md").read_text()
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE)) == {"allow", *MEANINGS}
+
+
+def test_the_page_on_keys_has_every_parameter() -> None:
+    page = (ROOT / "docs" / "keypad.md").read_text()
+    told = {
+        name
+        for row in re.findall(r"^\| ((?:`[a-z_]+`,? ?)+)\|", page, re.MULTILINE)
+        for name in re.findall("[a-z_]+", row)
+    }
+    assert {*COLLECT.parameters["properties"]} <= told

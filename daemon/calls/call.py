@@ -187,10 +187,11 @@ class Call:
     def feed(self, given: inputs.Input) -> list[Command]:
         """Give the conversation an input, now; gives what it wants done. The only way anything is told to it."""
         now, conversation = trio.current_time(), self.conversation
+        end_key = conversation.end_key  # before it ends the entry
         commands = inputs.apply(conversation, given, now)
         if self.recording is not None:
-            hides, end_key = conversation.hides_keys, conversation.agent.keypad.terminator
-            self.recording.fed(given, commands, now, conversation.deadline, hides_keys=hides, end_key=end_key)
+            hides, deadline = conversation.hides_keys, conversation.deadline
+            self.recording.fed(given, commands, now, deadline, hides_keys=hides, end_key=end_key)
         return commands
 
     def _cast(self, casting: Casting) -> None:

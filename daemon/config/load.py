@@ -20,6 +20,7 @@ from daemon.config.overrides import apply_overrides
 from daemon.config.records import Config
 from daemon.config.report import Report
 from daemon.config.texts import check_texts
+from daemon.config.transfer_agreement import check_keys_of_functions
 from daemon.errors import ConfigError, Problem
 
 _SQLITE: Final = "sqlite:///"
@@ -53,6 +54,7 @@ def load(
     check_texts(document, report, incomplete)
     fetched = functions or secrets_of is None or "tools" in secrets_of
     fetch_functions(document, path.parent, report, fetched=fetched)
+    check_keys_of_functions(document, report)
     _locate_ledger(document, path.parent)
     _locate_recordings(document, path.parent)
     config = Decoder(report, os.environ if env is None else env, secrets_of).table(Config, document)

@@ -1,11 +1,11 @@
 """Rules between destinations, and between them, the agents that may use them and the keys that lead there.
 
 Like `agreement.py`, it looks at the document as it was written and passes over what has the wrong type. Owned by
-`agreement.py`; imports the standard library, core's menus and this room's checks, numbering, parameters and report.
+`agreement.py` and `load.py`; imports functions, core's menus and this room's modules.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from daemon.config.checks import BUILT_IN_TOOLS, suggest
 from daemon.config.numbering import MEANINGS, e164, kinds
@@ -13,6 +13,9 @@ from daemon.config.parameters import KEYPAD, parameters
 from daemon.config.plans import EXAMPLE_URI
 from daemon.config.report import KeyPath, Report
 from daemon.core.menu import TransferTo, UseTool, read_action
+from daemon.functions.signature import Function
+
+_RUN_BY_US: Final = ("http", "python")
 
 
 def check_destinations(document: dict[str, Any], report: Report) -> None:
@@ -88,10 +91,29 @@ def _check_destination(path: KeyPath, destination: str, places: dict[str, Any], 
 
 def _check_tool(path: KeyPath, name: str, wanted: Iterable[str], tool: object, report: Report) -> None:
     usable = tuple(each for each in wanted if each not in BUILT_IN_TOOLS)
-    if name not in usable:
+    if isinstance(tool, dict) and tool.get("type") not in (None, *_RUN_BY_US):
+        report.add(path, f'the platform runs "{name}", when the model wants it; a key can run only tools of your own')
+    elif name not in usable:
         there_is = f"; there is: {', '.join(usable)}" if usable else ""
         report.add(path, f'"{name}" is no tool of this agent that a key can run{suggest(name, usable) or there_is}')
-    elif isinstance(tool, dict) and (needed := _schema(tool).get("required")):
+    elif isinstance(tool, dict):
+        _check_arguments(path, name, _schema(tool), report)
+
+
+def check_keys_of_functions(document: dict[str, Any], report: Report) -> None:
+    """Report keys that run Python functions which need arguments; once it is known what these are."""
+    tools = _table(document.get("tools"))
+    for name, agent in _table(document.get("agents")).items():
+        for _, where, text in _actions(("agents", name), _table(agent)):
+            action = _read(text)
+            tool = _table(tools.get(action.name)) if isinstance(action, UseTool) else {}
+            for function in (tool.get("function"), tool.get("file")):
+                if isinstance(action, UseTool) and isinstance(function, Function):
+                    _check_arguments(where, action.name, function.parameters, report)
+
+
+def _check_arguments(path: KeyPath, name: str, schema: dict[str, Any], report: Report) -> None:
+    if needed := schema.get("required"):
         report.add(path, f'a key gives no arguments, and "{name}" needs {", ".join(needed)}')
 
 

@@ -86,10 +86,11 @@ class Collection:
         self.wanted = wanted
         self.prompt = wanted.prompt
         """What is to be said when the model's own turn is made; empty once it was."""
+        self.terminator = rules.terminator if wanted.terminator is None else wanted.terminator
         self._buffer = KeypadBuffer(
             KeypadRules(
                 idle_timeout=wanted.inter_digit_timeout or rules.idle_timeout,
-                terminator=rules.terminator if wanted.terminator is None else wanted.terminator,
+                terminator=self.terminator,
                 max_digits=wanted.max_digits or max(rules.max_digits, wanted.min_digits),
             )
         )

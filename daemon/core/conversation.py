@@ -104,6 +104,11 @@ class Conversation:
         """Whether the keys that the caller presses are not to be written down by anybody, from now on."""
         return self._handset.hides
 
+    @property
+    def end_key(self) -> str:
+        """The key that ends what the caller types now, and is no part of it; empty for none."""
+        return self._handset.end_key
+
     def take_entry(self, reference: str) -> str | None:
         """Give out, once, what was typed for a tool's eyes only; None if there is nothing (any more)."""
         return self._handset.entries.take(reference)

@@ -57,6 +57,11 @@ class Handset:
         return self._buffer.deadline if self._collection is None else self._collection.deadline
 
     @property
+    def end_key(self) -> str:
+        """The key that ends the present entry and is no part of it; empty for none."""
+        return self._rules.terminator if self._collection is None else self._collection.terminator
+
+    @property
     def collecting(self) -> bool:
         """Whether digits are being collected for the model."""
         return self._collection is not None

@@ -28,13 +28,17 @@ def printable(words: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
 
 
+SHORTEST = 3
+"""Keys of the shortest entry that is looked for: one or two digits stand in any text, and give nothing away there."""
+
+
 def without(text: str, secrets: Mapping[str, str]) -> str:
     """A text with the names of secrets in place of the secrets, which are what somebody typed on a keypad.
 
     Found on their own and with spaces or hyphens between the keys, not as part of a longer number. Of a text that is
-    JSON the result is JSON; there, a number is found as well.
+    JSON the result is JSON; there, a number is found as well. What is shorter than `SHORTEST` is not looked for.
     """
-    found = [(name, typed, _pattern(typed)) for name, typed in secrets.items() if typed]
+    found = [(name, typed, _pattern(typed)) for name, typed in secrets.items() if len(typed) >= SHORTEST]
     try:
         before = msgspec.json.decode(text)
     except _UNREADABLE:

@@ -60,8 +60,17 @@ def _ended(record: Record) -> Fields:
         "keypad": list(_keypad(record)),
         "tools": [_tool(tool) for tool in record.tools],
         "transfers": _transfers(record),
-        "usage": {"events": call.events},
+        "usage": {**_usage(record), "events": call.events},
     }
+
+
+_FIGURES = ("turns", "input_tokens", "output_tokens", "audio_seconds", "billable_seconds")
+
+
+def _usage(record: Record) -> Fields:
+    """What the call used; of one that a second daemon went on with, what both of them noted."""
+    noted = [each.entry for each in record.entries if each.entry.get("kind") == "Usage"]
+    return {figure: sum(entry.get(figure, 0) for entry in noted) if noted else None for figure in _FIGURES}
 
 
 def _keypad(record: Record) -> Iterator[Fields]:
@@ -85,7 +94,8 @@ def _result(output: str | None) -> str:
         said = msgspec.json.decode(output)
     except (msgspec.DecodeError, RecursionError):
         return "ok"
-    return "failed" if isinstance(said, dict) and "error" in said else "ok"
+    failed = isinstance(said, dict) and ("error" in said or said.get("transferred") is False)
+    return "failed" if failed else "ok"
 
 
 def _transfers(record: Record) -> list[Fields]:

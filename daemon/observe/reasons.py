@@ -18,6 +18,8 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         ("overflow", r"overflow"),
         ("transfer", r"transfer to |no caller to transfer"),
         ("model", r"hang_up by the model"),
+        ("keypad", r"hang_up by a key"),
+        ("trouble", r"the agent does not answer"),
         ("max_duration", r"max duration "),
         ("silence", r"silence "),
         ("announcement", r"announcement"),

@@ -1,11 +1,15 @@
 """A tool that somebody watches: really run, and told of before and after. For chats and rehearsals.
 
-What callers type for a tool's eyes only is not shown here either: the watcher sees the reference. Imports this room.
+What callers type for a tool's eyes only is not shown here either: the watcher sees the reference. Imports core and
+this room.
 """
 
 from collections.abc import Callable
 
+import msgspec
+
 from daemon.core.effects import ToolUse
+from daemon.core.redaction import without
 from daemon.functions.call import ToolCall
 from daemon.tools.base import Answer, EntryTool, Take, Tool
 
@@ -44,9 +48,16 @@ class WatchedTool:
         return await self.run_with(call, use, lambda _: None)
 
     async def run_with(self, call: ToolCall, use: ToolUse, take: Take) -> Answer:
-        """Run it, and say so."""
+        """Run it, and say so; whatever it says of an entry stays within the toolbox."""
         self._begins(use)
-        tool = self._tool
-        answer = await (tool.run_with(call, use, take) if isinstance(tool, EntryTool) else tool.run(call, use))
-        self._ended(use, answer)
+        tool, taken = self._tool, dict[str, str]()
+
+        def noted(reference: str) -> str | None:
+            digits = take(reference)
+            if digits is not None:
+                taken[reference] = digits
+            return digits
+
+        answer = await (tool.run_with(call, use, noted) if isinstance(tool, EntryTool) else tool.run(call, use))
+        self._ended(use, msgspec.structs.replace(answer, output=without(answer.output, taken)))
         return answer

@@ -67,6 +67,21 @@ def test_keys_that_lead_nowhere(tmp_path: Path, menu: str, message: str) -> None
     assert complaints(tmp_path, text) == [f"config.toml: [agents.support.keypad.menu] {message}"]
 
 
+def test_a_key_runs_no_tool_of_the_platforms(tmp_path: Path) -> None:
+    search = '[tools.search]\ntype = "web_search"\n'
+    text = MINIMAL + 'tools = ["search"]\nkeypad.menu = { "2" = "tool:search" }\n' + search
+    message = '2: the platform runs "search", when the model wants it; a key can run only tools of your own'
+    assert complaints(tmp_path, text) == [f"config.toml: [agents.support.keypad.menu] {message}"]
+
+
+def test_a_key_runs_no_function_that_needs_arguments(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text('def near(day: str) -> str:\n    """Finds a day."""\n    return day\n')
+    near = '[tools.near]\ntype = "python"\nfile = "shop.py:near"\n'
+    text = MINIMAL + 'tools = ["near"]\nkeypad.menu = { "2" = "tool:near" }\n' + near
+    message = '2: a key gives no arguments, and "near" needs day'
+    assert complaints(tmp_path, text) == [f"config.toml: [agents.support.keypad.menu] {message}"]
+
+
 def test_keys_that_are_longer_than_an_entry(tmp_path: Path) -> None:
     text = MINIMAL + '[agents.support.keypad]\nmax_digits = 2\nmenu = { "123" = "hang_up" }\n'
     message = "123: an entry has at most 2 keys here (max_digits)"

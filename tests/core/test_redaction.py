@@ -56,3 +56,8 @@ def test_words_for_a_terminal(words: str, shown: str) -> None:
 )
 def test_secrets_are_replaced_by_their_names(text: str, cleaned: str) -> None:
     assert without(text, {"pin": "4711", "zeros": "0815", "keys": "#*1", "nothing": ""}) == cleaned
+
+
+def test_one_or_two_keys_give_nothing_away() -> None:
+    text = '{"max_digits":8,"said":"8 or 12"}'
+    assert without(text, {"entry-1": "8", "entry-2": "12"}) == text

@@ -39,6 +39,7 @@ def test_a_whole_call(ledger: Ledger) -> None:
     ledger.said("call-1", "caller", "Where is my order?", at=SAID_AT + 1.5)
     ledger.happened(
         "call-1",
+        journal.Usage(turns=2, input_tokens=40, output_tokens=12, audio_seconds=3.5, billable_seconds=12.0),
         journal.KeyPressed(digit="4"),
         journal.DigitsCollected(digits="42", count=2, trigger="terminator"),
         journal.TransferAsked(destination="front_desk"),
@@ -67,11 +68,18 @@ def test_a_whole_call(ledger: Ledger) -> None:
             {"speaker": "agent", "text": "How can I help?", "at": moment(SAID_AT), "final": True},
             {"speaker": "caller", "text": "Where is my order?", "at": moment(SAID_AT + 1.5), "final": True},
         ],
-        "keypad": [{"at": moment(SAID_AT + 1), "digits": "42", "count": 2, "ended_by": "terminator"}],
+        "keypad": [{"at": moment(SAID_AT + 2), "digits": "42", "count": 2, "ended_by": "terminator"}],
         "transfers": [
-            {"destination": "front_desk", "at": moment(SAID_AT + 2), "result": "rejected", "sip_status": 486}
+            {"destination": "front_desk", "at": moment(SAID_AT + 3), "result": "rejected", "sip_status": 486}
         ],
-        "usage": {"events": {"ping": 3}},
+        "usage": {
+            "turns": 2,
+            "input_tokens": 40,
+            "output_tokens": 12,
+            "audio_seconds": 3.5,
+            "billable_seconds": 12.0,
+            "events": {"ping": 3},
+        },
     }
 
 
@@ -100,6 +108,7 @@ def test_nothing_happened(ledger: Ledger) -> None:
     data = told(ledger)["data"]
     assert (data["transcript"], data["keypad"], data["tools"], data["transfers"]) == ([], [], [], [])
     assert data["outcome"] == "lost"
+    assert data["usage"]["billable_seconds"] is None
 
 
 def test_how_tools_went(ledger: Ledger) -> None:
@@ -110,6 +119,8 @@ def test_how_tools_went(ledger: Ledger) -> None:
         "not JSON": "ok",
         "[" * 100_000: "ok",
         '{"error":"no such order"}': "failed",
+        '{"transferred":false,"why":"The line is busy."}': "failed",
+        '{"transferred":true}': "ok",
         INTERRUPTED: "unknown",
         None: "unknown",
     }

@@ -18,6 +18,8 @@ from daemon.observe.reasons import LABELS, label_of
         (("silence 30s",), "silence"),
         (("hang_up by the model: caller is done",), "model"),
         (("goodbye deadline", "hang_up by the model"), "model"),
+        (("goodbye deadline", "hang_up by a key"), "keypad"),
+        (("the agent does not answer",), "trouble"),
         (("transfer to front_desk", "hang_up by the model"), "transfer"),
         (("no caller to transfer",), "transfer"),
         (("overflow plan exhausted", "overflow: paused"), "overflow"),

@@ -22,7 +22,7 @@ ASK = Reply("Type it.", tool="collect_digits", arguments=json.dumps({"purpose": 
 PAID = Reply("Paid.")
 
 
-def configured(port: int) -> Config:
+def configured(port: int, folder: Path) -> Config:
     tool = HttpTool(
         description="Takes a payment.",
         url=f"http://127.0.0.1:{port}/pay",
@@ -36,7 +36,8 @@ def configured(port: int) -> Config:
         keypad=Keypad(idle_timeout=0.5, menu={"0": "hang_up"}),
     )
     config = configuration(agent=agent, drain=Drain(deadline=5.0, lame_duck=0.0))
-    return msgspec.structs.replace(config, tools={"pay": tool})
+    recording = msgspec.structs.replace(config.recording, directory=str(folder))
+    return msgspec.structs.replace(config, tools={"pay": tool}, recording=recording)
 
 
 @pytest.mark.parametrize("card", ["entry-1", CARD], ids=["reference", "digits the model heard"])
@@ -49,7 +50,7 @@ async def test_a_card_number_reaches_its_tool_and_nobody_else(tmp_path: Path, ca
     )
     logged = io.StringIO()
     echo = json.dumps({"ok": True, "card": CARD, "said": f"charged {CARD[:4]} {CARD[4:8]} {CARD[8:12]} {CARD[12:]}"})
-    async with open_server(says(200, echo)) as server, live_daemon(configured(server.port), tmp_path) as live:
+    async with open_server(says(200, echo)) as server, live_daemon(configured(server.port, tmp_path), tmp_path) as live:
         log.set_up(level="debug", json=True, stream=logged)
         call = await live.ring(script)
         with trio.fail_after(10):
@@ -74,4 +75,5 @@ async def test_a_card_number_reaches_its_tool_and_nobody_else(tmp_path: Path, ca
 def _files(folder: Path) -> list[Path]:
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert {"journal", "ledger.db"} <= {path.name for path in files}
+    assert [path for path in files if path.suffix == ".jsonl" and "entry-1" in path.read_text()], "a recording"
     return files

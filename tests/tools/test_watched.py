@@ -39,8 +39,8 @@ async def test_a_plain_tool(seen: list[object]) -> None:
 
 
 async def test_one_that_takes_what_callers_typed(seen: list[object]) -> None:
-    tool = WatchedTool(Vault(), ended=lambda use, _: seen.append(use.arguments))
+    tool = WatchedTool(Vault(), ended=lambda use, answer: seen.append((use.arguments, answer.output)))
     assert tool.masked(USE).arguments == "masked"
     assert await tool.run_with(CALL, USE, lambda _: "4711") == Answer('"4711"')
     assert await tool.run(CALL, USE) == Answer('"None"')
-    assert seen == [USE.arguments] * 2
+    assert seen == [(USE.arguments, '"entry-1"'), (USE.arguments, '"None"')]
