@@ -6,6 +6,8 @@ Owner of the root nursery and of the two that serve:
     └─ ledger ................. ledger/open.py; outlives everybody who writes into it
        └─ root ................ until everything below has ended
           ├─ signals .......... operate/signals.py
+          ├─ watchdog ......... operate/watchdog.py; feeds systemd's while calls and ledger turn
+          ├─ status ........... operate/status.py; the line that systemctl shows
           └─ serve_calls
              ├─ debt collector  calls/collector.py; outlives the calls, whose debts it takes over
              ├─ supervisor .... calls/supervisor.py, which owns the calls
@@ -31,15 +33,18 @@ from daemon.calls.supervisor import Supervisor
 from daemon.config import Config
 from daemon.drain import drain, report
 from daemon.ledger.base import Ledger
-from daemon.ledger.open import open_ledger
+from daemon.ledger.open import OpenLedger, open_ledger
 from daemon.observe.clock import WallClock, system_clock
 from daemon.observe.eventfile import open_event_file
 from daemon.observe.feed import Feed
 from daemon.observe.log import log_entries
 from daemon.observe.metrics import Metrics
+from daemon.operate import activation
 from daemon.operate.signals import watch_signals
+from daemon.operate.status import Vitals, counted, keep_telling
 from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
+from daemon.operate.watchdog import feed
 from daemon.platforms.base import Platform
 from daemon.platforms.xai import open_platform
 from daemon.web.ingress import create_app
@@ -59,33 +64,42 @@ async def run_daemon(
     config: Config,
     *,
     events: str | None = None,
+    notifier: Notifier | None = None,
+    passed: activation.Passed | None = None,
     wall: WallClock = system_clock,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> int:
     """Run until told to stop; gives the exit code. Started means ready, with the addresses it listens on.
 
-    `events` names a file for everything that happens in calls. Cancelling hangs up every call and stops.
+    `events` names a file for everything that happens in calls. `notifier` and `passed` are what systemd has given us;
+    without them they are taken out of the environment. Cancelling hangs up every call and stops.
     Errors: `StartError` and `ConfigError`, alone or in an exception group, and only before READY.
     """
-    notifier, stop, feed = Notifier(), Stop(), Feed(wall)
-    feed.watch(log_entries(transcripts=config.log.transcripts))
-    feed.watch(Metrics().watch)
+    stop, happenings = Stop(), Feed(wall)
+    notifier = Notifier.take_over() if notifier is None else notifier
+    passed = activation.take_over() if passed is None else passed
+    happenings.watch(log_entries(transcripts=config.log.transcripts))
+    happenings.watch(Metrics().watch)
     async with (
-        open_ledger(config, feed.watch) as opened,
+        open_ledger(config, happenings.watch) as opened,
         open_platform(config.platform.xai) as platform,
-        open_event_file(events, feed),
+        open_event_file(events, happenings),
     ):
-        setting = make_setting(config, platform, opened.ledger, feed, wall, random.Random())
+        setting = make_setting(config, platform, opened.ledger, happenings, wall, random.Random())
         supervisor = Supervisor(setting)
         # Before signals are ours, so that a look-up of a name that takes for ever can be interrupted.
-        listeners = await open_listeners(config.server.bind)
+        listeners = await open_listeners(activation.binds(config.server, passed))
         async with trio.open_nursery() as root:
             toggle = partial(_toggle_pause, supervisor, stop, notifier)
             await root.start(watch_signals, stop, toggle, name="signals")
+            heartbeats = {"calls": supervisor.beat, "ledger": opened.keeper.turn}
+            root.start_soon(feed, notifier, heartbeats, name="watchdog")
 
             def ready(recovered: int) -> None:
                 structlog.get_logger().info("ready", listening=addresses(listeners), agents=sorted(config.agents))
-                notifier.tell(READY=1, STATUS=f"ready, {recovered} calls recovered" if recovered else "ready")
+                vitals = partial(_vitals, setting, supervisor, stop, opened)
+                notifier.ready(f"ready, {counted(recovered, 'call')} recovered" if recovered else str(vitals()))
+                root.start_soon(keep_telling, notifier, vitals, name="status")
                 task_status.started(addresses(listeners))
 
             past = Past(orphans=opened.orphans, news=opened.keeper.news, report=opened.keeper.report)
@@ -124,7 +138,7 @@ async def serve_calls(
                 await serving.start(server.run, name="webhook server")
                 ready(recovered)
                 await stop.draining.wait()
-                collecting.start_soon(report, supervisor, notifier, name="progress")
+                collecting.start_soon(report, supervisor, notifier, config.drain, name="progress")
                 overdue = await drain(supervisor, server, stop, notifier, config.drain)
         finally:
             # Also when something here fails, or is cancelled: the callers are real, whatever became of us.
@@ -154,7 +168,20 @@ def _toggle_pause(supervisor: Supervisor, stop: Stop, notifier: Notifier) -> Non
         supervisor.pause()
     status = "paused" if supervisor.paused else "ready"
     structlog.get_logger().info(status, calls=supervisor.live)
-    notifier.tell(STATUS=f"{status}, {supervisor.live} calls")
+    notifier.status(str(Vitals(stage=status, calls=supervisor.live)))
+
+
+def _vitals(setting: Setting, supervisor: Supervisor, stop: Stop, opened: OpenLedger) -> Vitals:
+    """How we are, for whoever looks at us from outside."""
+    leaving = stop.draining.is_set()
+    down = () if opened.health.up else (f"ledger down: {opened.health.why}",)
+    return Vitals(
+        stage="draining" if leaving else "paused" if supervisor.paused else "ready",
+        calls=supervisor.live,
+        owed=len(setting.collector.debts),
+        leaving=leaving,
+        trouble=down,
+    )
 
 
 def _webhook_app(setting: Setting, supervisor: Supervisor) -> QuartTrio:

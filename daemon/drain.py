@@ -10,13 +10,18 @@ import trio
 from daemon.calls.supervisor import Supervisor
 from daemon.config import Drain
 from daemon.core.durations import format_duration
+from daemon.operate.status import Vitals
 from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
 from daemon.web.serve import Server
 
 # Requests that are being answered when the server stops; verdicts take milliseconds.
 SERVER_GRACE = 5.0
-_STATUS_INTERVAL = 5.0
+_INTERVAL = 5.0
+# An extension outlasts so many intervals, in case one of them is missed.
+_TIMES = 3
+# For hanging up everybody after the deadline, which is bounded for each call.
+_CLEANING_UP = 30.0
 
 
 async def drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: Notifier, config: Drain) -> bool:
@@ -28,7 +33,7 @@ async def drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: No
     """
     log = structlog.get_logger()
     log.info("drain", calls=supervisor.live, why=stop.reasons[0], deadline=format_duration(config.deadline))
-    notifier.tell(STOPPING=1, STATUS=_left(supervisor))
+    notifier.stopping(str(Vitals(stage="draining", calls=supervisor.live, leaving=True)))
     supervisor.leave_pool()
     await stop.wait_forced(config.lame_duck)
     supervisor.close()
@@ -45,10 +50,6 @@ async def drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: No
     return overdue
 
 
-def _left(supervisor: Supervisor) -> str:
-    return f"draining, {supervisor.live} {'call' if supervisor.live == 1 else 'calls'} left"
-
-
 async def _calls_end_or(stop: Stop, supervisor: Supervisor) -> None:
     """Wait until the last call has ended or somebody loses patience."""
     async with trio.open_nursery() as waiting:
@@ -62,10 +63,15 @@ async def _calls_end_or(stop: Stop, supervisor: Supervisor) -> None:
         waiting.cancel_scope.cancel(reason="no calls left")
 
 
-async def report(supervisor: Supervisor, notifier: Notifier) -> None:
-    """Tell the log and systemd, every few seconds until cancelled, how far we are, and that it is worth waiting."""
+async def report(supervisor: Supervisor, notifier: Notifier, config: Drain) -> None:
+    """Tell the log how far we are, and systemd that it is worth waiting, every few seconds until cancelled.
+
+    Systemd is asked for patience only as long as a drain can take; what hangs longer than that is its to kill.
+    """
+    patience = config.lame_duck + config.deadline + config.settle_timeout + _CLEANING_UP
+    asked_until = trio.current_time() + patience
     while True:
-        extension = int(3 * _STATUS_INTERVAL * 1_000_000)
         structlog.get_logger().info("draining", calls=supervisor.live)
-        notifier.tell(STATUS=_left(supervisor), EXTEND_TIMEOUT_USEC=extension)
-        await trio.sleep(_STATUS_INTERVAL)
+        if trio.current_time() < asked_until:
+            notifier.extend(_TIMES * _INTERVAL)
+        await trio.sleep(_INTERVAL)

@@ -163,8 +163,25 @@ class Supervisor:
         async with trio.open_nursery() as nursery:
             self._tasks, self._context = nursery, contextvars.copy_context()
             task_status.started()
-            while not (self._closed and not self._live):
-                await self._changed.wait()
+            try:
+                while not (self._closed and not self._live):
+                    await self._changed.wait()
+            finally:
+                self._tasks = None
+
+    async def beat(self) -> None:
+        """Come back once a task of the calls' nursery has run; at once while there is no such nursery."""
+        ran = trio.Event()
+
+        async def run() -> None:
+            ran.set()
+            await trio.lowlevel.checkpoint()
+
+        if self._tasks is None:
+            await trio.lowlevel.checkpoint()
+            return
+        self._tasks.start_soon(run, name="heartbeat")
+        await ran.wait()
 
     async def _supervise(self, call: Call, offer: Offer, plan: Plan) -> None:
         """See one call through. Nothing but a cancellation ever leaves this function."""

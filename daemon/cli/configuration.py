@@ -53,6 +53,11 @@ def load_or_exit(path: Path, overrides: tuple[str, ...]) -> Config:
     try:
         return load(path, overrides)
     except ConfigError as error:
-        for problem in error.problems:
-            click.echo(str(problem), err=True)
+        explain(error)
     sys.exit(EXIT_CONFIG)
+
+
+def explain(error: ConfigError) -> None:
+    """Say all that is wrong with a configuration, a line for each problem."""
+    for problem in error.problems:
+        click.echo(str(problem), err=True)

@@ -67,6 +67,7 @@ class Keeper:
         self._quarantine = quarantine
         self._retention = retention
         self._woken = trio.Event()
+        self._turned = trio.Event()
         self._tell: trio.MemorySendChannel[News]
         self.news: trio.MemoryReceiveChannel[News]
         self._tell, self.news = trio.open_memory_channel[News](10_000)
@@ -128,6 +129,8 @@ class Keeper:
                     await self._beat()
                 except LedgerUnavailable as error:
                     self._health.fail(error)
+            self._turned.set()
+            self._turned = trio.Event()
 
     async def _beat(self) -> None:
         beat = await self._lease.beat()
@@ -139,6 +142,12 @@ class Keeper:
     def wake(self) -> None:
         """Beat now: there is something to be done."""
         self._woken.set()
+
+    async def turn(self) -> None:
+        """Come back once the heartbeat has gone round, whatever it found: a ledger that is down turns as well."""
+        turned = self._turned
+        self.wake()
+        await turned.wait()
 
     async def mend(self) -> None:
         """Bring the ledger back whenever it is down, until cancelled."""

@@ -1,0 +1,54 @@
+import trio
+from trio.testing import MockClock
+
+from daemon.operate.systemd import Notifier
+from daemon.operate.watchdog import feed
+from tests.conftest import Logged
+
+
+class Recorder(Notifier):
+    """Notes when the watchdog is fed."""
+
+    def __init__(self, watchdog: float) -> None:
+        super().__init__("", watchdog=watchdog)
+        self.fed: list[float] = []
+
+    def alive(self) -> None:
+        self.fed.append(trio.current_time())
+
+
+async def test_it_is_fed_three_times_within_its_patience(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    notifier = Recorder(30.0)
+    nursery.start_soon(feed, notifier, {"loop": trio.lowlevel.checkpoint})
+    await trio.sleep(35)
+    assert notifier.fed == [0, 10, 20, 30]
+    nursery.cancel_scope.cancel()
+
+
+async def test_it_starves_while_one_heartbeat_stays_out(
+    autojump_clock: MockClock, nursery: trio.Nursery, logged: Logged
+) -> None:
+    notifier, stuck = Recorder(30.0), trio.Event()
+    nursery.start_soon(feed, notifier, {"calls": trio.lowlevel.checkpoint, "ledger": stuck.wait})
+    await trio.sleep(25)
+    assert notifier.fed == []
+    assert [(line["event"], line["of"]) for line in logged()] == [("heartbeat_late", "ledger")] * 2
+    stuck.set()
+    await trio.sleep(1)
+    assert notifier.fed == [25]
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_slow_heartbeat_is_a_heartbeat(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    async def slow() -> None:
+        await trio.sleep(7)
+
+    notifier = Recorder(30.0)
+    nursery.start_soon(feed, notifier, {"ledger": slow})
+    await trio.sleep(60)
+    assert notifier.fed == [7, 24, 41, 58]
+    nursery.cancel_scope.cancel()
+
+
+async def test_nobody_watches(autojump_clock: MockClock) -> None:
+    await feed(Recorder(0.0), {"loop": trio.sleep_forever})
