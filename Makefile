@@ -9,7 +9,7 @@ SOURCES := daemon tests
 ASYNC_RULES := --isolated --select=ASYNC1,ASYNC2,ASYNC3,ASYNC4 --extend-ignore=ASYNC109,ASYNC124,ASYNC127 \
 	--startable-in-context-manager=run,run_daemon,watch_signals
 
-.PHONY: demo test exhaust simulate check setup format lock coverage clean
+.PHONY: demo test exhaust simulate check setup format lock coverage clean install deb check-units
 
 demo: setup  ## Answer a phone call end to end, on this machine, with no key and no network
 	@$(BIN)/callwarden demo
@@ -51,6 +51,16 @@ format: setup  ## Rewrite the sources in the house format
 lock:  ## Renew requirements/ from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml -o requirements/runtime.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml --group dev -o requirements/dev.txt
+
+install: setup  ## Install into PREFIX (/opt/callwarden) below DESTDIR, with units, configuration, man page, completion
+	@PYTHON=$(PYTHON) DESTDIR=$(DESTDIR) PREFIX=$(or $(PREFIX),/opt/callwarden) packaging/stage
+	@echo "Installed. Next: systemd-sysusers; systemd-tmpfiles --create; systemctl daemon-reload; docs/install.md"
+
+deb: setup  ## Build dist/callwarden_VERSION_ARCH.deb for the Debian whose python3 has the version of PYTHON
+	@PYTHON=$(PYTHON) packaging/deb
+
+check-units:  ## Hold the unit files against systemd: verify, and an exposure of at most 1.2; TREE= for another Debian's
+	@packaging/check-units $(TREE)
 
 clean:  ## Remove what the other targets made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
