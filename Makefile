@@ -9,7 +9,7 @@ SOURCES := daemon tests
 ASYNC_RULES := --isolated --select=ASYNC1,ASYNC2,ASYNC3,ASYNC4 --extend-ignore=ASYNC109,ASYNC124,ASYNC127 \
 	--startable-in-context-manager=run,run_daemon,watch_signals
 
-.PHONY: demo test exhaust simulate check setup format lock coverage clean install deb check-units
+.PHONY: demo test exhaust crash simulate check setup format lock coverage clean install deb check-units
 
 demo: setup  ## Answer a phone call end to end, on this machine, with no key and no network
 	@$(BIN)/callwarden demo
@@ -20,6 +20,9 @@ test: setup  ## Run the tests
 exhaust: setup  ## Run what takes long: every checkpoint cancelled, 500 live calls, 1000 deliveries
 	@CALLWARDEN_EXHAUSTIVE=1 $(BIN)/pytest -q -n auto tests/calls/test_cancellations.py
 	@$(BIN)/pytest -q -m exhaustive
+
+crash: setup  ## Kill the daemon at random moments under 50 live calls, KILLS=200 times, and lose nothing
+	@CALLWARDEN_KILLS=$(or $(KILLS),200) $(BIN)/pytest -q -m exhaustive tests/process/test_crashes.py
 
 simulate: setup  ## Run the whole daemon on a virtual clock under seeded faults: SEEDS=1000, or SEED=n to read one
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0))

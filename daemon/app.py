@@ -14,12 +14,12 @@ Owner of the root nursery and of the two that serve:
              ├─ ledger news ... calls/recovery.py; calls that come and go between nodes, orders
              └─ webhook server  web/serve.py
 
-Start: ledger, platform, addresses, signals, collector, supervisor, recovery, server, READY. Stop: see `drain.py`.
-Nothing here knows what a call does.
+Start: ledger, platform, tools, addresses, signals, collector, supervisor, recovery, server, READY. Stop: see
+`drain.py`. Nothing here knows what a call does.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import structlog
@@ -39,14 +39,15 @@ from daemon.observe.eventfile import open_event_file
 from daemon.observe.feed import Feed
 from daemon.observe.log import log_entries
 from daemon.observe.metrics import Metrics
-from daemon.operate import activation
+from daemon.operate import activation, watchdog
 from daemon.operate.signals import watch_signals
 from daemon.operate.status import Vitals, counted, keep_telling
 from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
-from daemon.operate.watchdog import feed
 from daemon.platforms.base import Platform
 from daemon.platforms.xai import open_platform
+from daemon.tools import open_tools
+from daemon.tools.base import Tool
 from daemon.web.ingress import create_app
 from daemon.web.limits import ServerLimits
 from daemon.web.listen import addresses, open_listeners
@@ -75,17 +76,18 @@ async def run_daemon(
     without them they are taken out of the environment. Cancelling hangs up every call and stops.
     Errors: `StartError` and `ConfigError`, alone or in an exception group, and only before READY.
     """
-    stop, happenings = Stop(), Feed(wall)
+    stop, feed = Stop(), Feed(wall)
     notifier = Notifier.take_over() if notifier is None else notifier
     passed = activation.take_over() if passed is None else passed
-    happenings.watch(log_entries(transcripts=config.log.transcripts))
-    happenings.watch(Metrics().watch)
+    feed.watch(log_entries(transcripts=config.log.transcripts))
+    feed.watch(Metrics().watch)
     async with (
-        open_ledger(config, happenings.watch) as opened,
+        open_ledger(config, feed.watch) as opened,
         open_platform(config.platform.xai) as platform,
-        open_event_file(events, happenings),
+        open_tools(config.tools) as tools,
+        open_event_file(events, feed),
     ):
-        setting = make_setting(config, platform, opened.ledger, happenings, wall, random.Random())
+        setting = make_setting(config, platform, opened.ledger, feed, wall, random.Random(), tools)
         supervisor = Supervisor(setting)
         # Before signals are ours, so that a look-up of a name that takes for ever can be interrupted.
         listeners = await open_listeners(activation.binds(config.server, passed))
@@ -93,7 +95,7 @@ async def run_daemon(
             toggle = partial(_toggle_pause, supervisor, stop, notifier)
             await root.start(watch_signals, stop, toggle, name="signals")
             heartbeats = {"calls": supervisor.beat, "ledger": opened.keeper.turn}
-            root.start_soon(feed, notifier, heartbeats, name="watchdog")
+            root.start_soon(watchdog.feed, notifier, heartbeats, name="watchdog")
 
             def ready(recovered: int) -> None:
                 structlog.get_logger().info("ready", listening=addresses(listeners), agents=sorted(config.agents))
@@ -152,11 +154,26 @@ async def serve_calls(
 
 
 def make_setting(
-    config: Config, platform: Platform, ledger: Ledger, feed: Feed, wall: WallClock, rng: random.Random
+    config: Config,
+    platform: Platform,
+    ledger: Ledger,
+    feed: Feed,
+    wall: WallClock,
+    rng: random.Random,
+    tools: Mapping[str, Tool] | None = None,
 ) -> Setting:
     """Put together what every call has around it."""
     collector = DebtCollector(platform, ledger, feed, config.platform.xai, rng)
-    return Setting(config=config, platform=platform, ledger=ledger, collector=collector, feed=feed, wall=wall, rng=rng)
+    return Setting(
+        config=config,
+        platform=platform,
+        ledger=ledger,
+        collector=collector,
+        feed=feed,
+        wall=wall,
+        tools=tools or {},
+        rng=rng,
+    )
 
 
 def _toggle_pause(supervisor: Supervisor, stop: Stop, notifier: Notifier) -> None:

@@ -7,6 +7,7 @@ Whose fault decides what happens: ours is an alarm, theirs is a log line.
     │   ├── ConfigError           the operator's file or secrets; exit 78
     │   ├── StartError            something the daemon stands on is missing: an address, a library; exit 69
     │   ├── LedgerUnavailable     the ledger can't take a claim now: disk full, locked, database down
+    │   ├── AddressRefused        a tool's host is not in the public internet
     │   └── OutboxFull            the platform stopped reading what we send
     └── TheirFault
         ├── WebhookRefused        a delivery that is not signed, or not sense
@@ -62,6 +63,10 @@ class StartError(OurFault):
 
 class LedgerUnavailable(OurFault):
     """The ledger does not work now, and may later; the message names what is wrong and the fix."""
+
+
+class AddressRefused(OurFault):
+    """A tool's host has only addresses that a tool may not connect to; the message names the host and the fix."""
 
 
 class OutboxFull(OurFault):

@@ -18,6 +18,7 @@ FLOORS = [
     "operate",
     "web",
     "calls",
+    "tools",
     "platforms",
     "ledger",
     "config",
@@ -30,7 +31,7 @@ GROUND = {"errors", ""}
 NURSERY_OWNERS = {
     "app.py": "the daemon's services",
     "drain.py": "the wait of a drain",
-    "calls/attending.py": "one call's transfers",
+    "calls/attending.py": "one call's transfers and tools",
     "calls/collector.py": "the debts",
     "calls/recovery.py": "orders from other nodes",
     "calls/talking.py": "one socket's writer and timer",
@@ -238,6 +239,7 @@ RECORDS = {
     "config/kinds.py",
     "config/ledger.py",
     "config/records.py",
+    "config/tools.py",
     "config/wording.py",
     "core/agent.py",
     "core/commands.py",
@@ -245,6 +247,7 @@ RECORDS = {
     "ledger/base.py",
     "ledger/news.py",
     "platforms/base.py",
+    "tools/base.py",
     "sandbox/script.py",
     "web/limits.py",
 }

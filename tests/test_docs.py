@@ -1,12 +1,15 @@
 """The documentation, held against what it speaks of."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import daemon
 from daemon.cli.main import main
+from daemon.config.parameters import parameters
+from tests.config.written import ENV, NUMBER, PLATFORM, loaded
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -57,3 +60,13 @@ def test_the_version_has_its_changes() -> None:
 def test_no_page_names_a_path_of_somebodys_machine() -> None:
     for page in PAGES:
         assert not re.search(r"(?<![\w/.])/(?:home|root|work|tmp)/", page.read_text()), page
+
+
+def test_the_examples_of_tools_are_right(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```toml\n(.*?)^```", (ROOT / "docs" / "tools.md").read_text(), re.MULTILINE | re.DOTALL)
+    (tmp_path / "shop-token").write_text("abc")
+    env = {**ENV, "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    first = loaded(tmp_path, PLATFORM + NUMBER + blocks[0], env=env)
+    assert list(first.tools) == ["look_up_order", "book_slot"]
+    schema = tomllib.loads(blocks[1])["tools"]["book_slot"]["parameters"]
+    assert parameters(schema) == schema

@@ -1,7 +1,7 @@
 """Attending to a call: from joining it, over every socket it may need, to its receipt.
 
-Owner of the call's nursery, in which transfers run; they outlive a broken socket. Whichever way a call ends (the
-caller leaves, a rule or an operator hangs up, it was transferred, the daemon stops, our own code fails), `in_debt`
+Owner of the call's nursery, in which transfers and tools run; they outlive a broken socket. Whichever way a call ends
+(the caller leaves, a rule or an operator hangs up, it was transferred, the daemon stops, our own code fails), `in_debt`
 sees to it that the debt is settled, inside the socket if there is one, so that it closes with 1000 after the hang-up.
 Imports platforms.base, core and this room; knows nothing of admission.
 """
@@ -39,6 +39,8 @@ async def attend(call: Call) -> None:
             budget=setting.config.platform.xai.join_budget, rng=setting.rng, looks=() if known else FRESH_CALL
         )
         earlier = _kept_by_platform(call) if known else None
+        if known:
+            call.effects = await setting.ledger.effects(call.id)
         try:
             end = await _on_line(call, patience, call.begin, conversation_id=earlier)
         except PlatformError as error:

@@ -1,7 +1,9 @@
 """From the configured agent to the one a conversation understands. Imports config and core; plain functions."""
 
+from collections.abc import Mapping
+
 from daemon import config
-from daemon.core.agent import Agent, FixedGreeting, GeneratedGreeting, Greeting, KeypadRules
+from daemon.core.agent import Agent, FixedGreeting, GeneratedGreeting, Greeting, KeypadRules, ToolRules
 from daemon.core.frames import (
     Audio,
     AudioInput,
@@ -18,11 +20,16 @@ from daemon.core.goodbye import HANG_UP
 _BUILT_IN: dict[str, FunctionTool] = {HANG_UP.name: HANG_UP}
 
 
-def brief(name: str, agent: config.Agent) -> Agent:
-    """Make the record a call keeps from its first moment to its last."""
+def brief(name: str, agent: config.Agent, tools: Mapping[str, config.Tool] | None = None) -> Agent:
+    """Make the record a call keeps from its first moment to its last; `tools` are those of the whole configuration."""
+    own = {tool: (tools or {})[tool] for tool in agent.tools if tool not in _BUILT_IN}
     return Agent(
         name=name,
-        session=_session(agent),
+        session=_session(agent, own),
+        tools={
+            tool: ToolRules(idempotent=told.idempotent, filler=told.filler, filler_after=told.filler_after)
+            for tool, told in own.items()
+        },
         greeting=_greeting(agent),
         keypad=KeypadRules(
             idle_timeout=agent.keypad.idle_timeout,
@@ -45,7 +52,7 @@ def _greeting(agent: config.Agent) -> Greeting | None:
     return GeneratedGreeting(agent.greeting_prompt) if agent.greeting_prompt else None
 
 
-def _session(agent: config.Agent) -> SessionSettings:
+def _session(agent: config.Agent, tools: Mapping[str, config.Tool]) -> SessionSettings:
     turns = agent.turn_detection
     return SessionSettings(
         instructions=agent.instructions,
@@ -61,8 +68,12 @@ def _session(agent: config.Agent) -> SessionSettings:
         resumption=Resumption(enabled=True) if agent.resumption else None,
         audio=_audio(agent),
         replace=agent.replace or None,
-        tools=tuple(_BUILT_IN[tool] for tool in agent.tools),
+        tools=tuple(_BUILT_IN.get(tool) or _function(tool, tools[tool]) for tool in agent.tools),
     )
+
+
+def _function(name: str, tool: config.Tool) -> FunctionTool:
+    return FunctionTool(name=name, description=tool.description, parameters=tool.parameters)
 
 
 def _audio(agent: config.Agent) -> Audio | None:

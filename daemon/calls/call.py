@@ -12,15 +12,18 @@ import trio
 
 from daemon.calls.outbox import Outbox
 from daemon.calls.setting import Setting
+from daemon.calls.toolbox import Toolbox
 from daemon.core import journal
 from daemon.core.agent import Agent
-from daemon.core.commands import Command, HangUp, Remember, SendFrame
+from daemon.core.commands import Command, HangUp, Remember, RunTool, SendFrame
 from daemon.core.conversation import Conversation
+from daemon.core.effects import Effect
 from daemon.core.frames import SessionUpdate
 from daemon.core.incoming import IncomingCall
 from daemon.core.receipts import ELSEWHERE, Debt, Outcome, Receipt
 from daemon.ledger.epochs import Orphan
 from daemon.platforms.base import Line
+from daemon.tools.base import Answer
 
 
 class Call:
@@ -53,10 +56,13 @@ class Call:
         self.transfers = 0
         """Transfers that are under way."""
         self.errands: trio.Nursery | None = None
-        """Where transfers run; exists while the call is attended to."""
+        """Where transfers and tools run; exists while the call is attended to."""
+        self.toolbox = Toolbox(self)
         self.receipt: Receipt | None = None
         self.former: Orphan | None = None
         """How it stood when it was taken over from an owner that is no more, if it was."""
+        self.effects: tuple[Effect, ...] = ()
+        """Its tools before it was taken over."""
         self.reached = trio.Event()
         """Set once a socket is open, or it is known that there will be none."""
         self.owed = False
@@ -141,7 +147,7 @@ class Call:
         if self.former is None or not self.former.joined:
             self.obey(self.conversation.start(now))
         else:
-            self.obey(self.conversation.take_over(now, self.since_webhook()))
+            self.obey(self.conversation.adopt(now, self.since_webhook(), self.effects))
 
     def resume(self) -> None:
         """Configure a new socket's session, ahead of everything that waits to be sent."""
@@ -149,6 +155,15 @@ class Call:
         if isinstance(update, SendFrame) and isinstance(update.frame, SessionUpdate):
             self.outbox.restart(update.frame)
         self.obey(rest)
+
+    @property
+    def tool_uses(self) -> set[str]:
+        """Ids of all uses of tools that we run, those of before a crash included."""
+        return self.conversation.tool_uses
+
+    def tool_done(self, use_id: str, answer: Answer) -> None:
+        """Let the conversation have what a tool gave."""
+        self.obey(self.conversation.tool_done(use_id, answer.output, trio.current_time(), why=answer.why))
 
     def obey(self, commands: Sequence[Command]) -> None:
         """Carry out what the conversation wants, in order, without waiting.
@@ -163,4 +178,6 @@ class Call:
                     self.hang_up(*reasons)
                 case Remember(entry):
                     self.remember(entry)
+                case RunTool(use):
+                    self.toolbox.run(use)
         self.timer.deadline = self.conversation.deadline

@@ -1,9 +1,10 @@
 """What every call in this process has around it.
 
-Made once by the app; imports config, ledger, observe, platforms.
+Made once by the app; imports config, ledger, observe, platforms, tools.
 """
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from daemon.calls.collector import DebtCollector
@@ -12,6 +13,7 @@ from daemon.ledger.base import Ledger
 from daemon.observe.clock import WallClock
 from daemon.observe.feed import Feed
 from daemon.platforms.base import Platform
+from daemon.tools.base import Tool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,5 +26,7 @@ class Setting:
     collector: DebtCollector
     feed: Feed
     wall: WallClock
+    tools: Mapping[str, Tool] = field(default_factory=dict)
+    """What agents can do besides talking, by name."""
     rng: random.Random = field(default_factory=random.Random)
     """For jitter only."""

@@ -43,7 +43,8 @@ class Supervisor:
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
-        self._agents = {name: brief(name, agent) for name, agent in setting.config.agents.items()}
+        config = setting.config
+        self._agents = {name: brief(name, agent, config.tools) for name, agent in config.agents.items()}
         self._live: dict[str, tuple[Call, Offer]] = {}
         self._answered: dict[str, None] = {}
         self._changed = trio.Event()

@@ -35,6 +35,7 @@ async def _write(call: Call, line: Line) -> None:
         if not await line.send(frame):
             call.outbox.put_first(frame)
             return
+        call.toolbox.sent(frame)
         if first:
             call.remember(journal.SessionSent(seconds=call.since_webhook()))
             first = False

@@ -1,8 +1,8 @@
 """The configuration room: `config.toml` in, frozen records out.
 
 Its rules: an unknown key is an error; every problem is found in one go and says where it is; secrets are
-referred to in the file and never written in it; what is loaded never changes. `records.py`, `agents.py` and
-`ledger.py` say what there is, `kinds.py` how values are written, `load.py` how it all comes together.
+referred to in the file and never written in it; what is loaded never changes. `records.py`, `agents.py`, `ledger.py`
+and `tools.py` say what there is, `kinds.py` how values are written, `load.py` how it all comes together.
 
 May import errors, core, observe, the standard library, msgspec and phonenumbers. Must never import a room above
 it, open a socket, or put the text of a secret into a message.
@@ -24,6 +24,7 @@ from daemon.config.records import (
     XaiPlatform,
 )
 from daemon.config.secrets import Secret
+from daemon.config.tools import HttpTool, Tool
 from daemon.config.units import parse_duration, parse_size
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Delivery",
     "Destination",
     "Drain",
+    "HttpTool",
     "Keypad",
     "Ledger",
     "Limits",
@@ -41,6 +43,7 @@ __all__ = [
     "Recovery",
     "Secret",
     "Server",
+    "Tool",
     "TurnDetection",
     "XaiPlatform",
     "load",

@@ -16,7 +16,6 @@ from daemon.config.kinds import (
     Language,
     Terminator,
     Timeout,
-    ToolName,
     TurnDuration,
 )
 
@@ -76,8 +75,8 @@ class Agent(Struct, frozen=True, kw_only=True):
     """How written phrases are to be spoken."""
     resumption: bool = False
     """Whether the platform keeps a broken connection's conversation, to be taken up again."""
-    tools: Annotated[tuple[ToolName, ...], Check(distinct)] = ("hang_up",)
-    """Names of the tools the agent may use."""
+    tools: Annotated[tuple[str, ...], Check(distinct)] = ("hang_up",)
+    """Names of the tools the agent may use, built in or from `[tools]`."""
     max_duration: Timeout = 1800.0
     """Seconds after which the call is brought to an end."""
     goodbye_timeout: Timeout = 10.0

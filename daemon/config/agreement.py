@@ -11,6 +11,7 @@ from typing import Any
 from daemon.config.checks import suggest
 from daemon.config.plans import EXAMPLE_URI
 from daemon.config.report import KeyPath, Report
+from daemon.config.tool_agreement import check_agent_tools, check_tool
 from daemon.core.overflow import Refer, read_step
 
 
@@ -22,6 +23,9 @@ def check_agreement(document: dict[str, Any], report: Report) -> None:
     _check_signatures(document, report)
     for name, agent in tables(document, "agents"):
         _check_agent(name, agent, report)
+        check_agent_tools(name, agent, document.get("tools", {}), report)
+    for name, tool in tables(document, "tools"):
+        check_tool(name, tool, report)
 
 
 def tables(document: dict[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -13,9 +13,9 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 import msgspec
 
 from daemon.config.checks import suggest
-from daemon.config.kinds import Check, Example, Notation
+from daemon.config.kinds import Check, Example, Filled, Notation
 from daemon.config.report import KeyPath, Report
-from daemon.config.secrets import EXPECTED_REFERENCE, Secret, resolve
+from daemon.config.secrets import EXPECTED_REFERENCE, Secret, fill, resolve
 from daemon.config.wording import amount, choices, expected, found, length_limit
 
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
@@ -62,19 +62,43 @@ class Decoder:
 
     def _value(self, kind: object, raw: object, path: KeyPath, item: str = "") -> object:
         base, marks = _unwrap(kind)
+        if variants := _variants(kind):
+            return self._variant(variants, raw, path)
         if _is_record(base):
             return self.table(base, raw, path)
         try:
             if get_origin(base) is dict:
-                return self._mapping(base, raw, path)
+                return self._mapping(base, marks, raw, path)
             if get_origin(base) is tuple:
                 return self._array(base, marks, raw, path)
-            return _checked(marks, self._secret(raw) if base is Secret else _scalar(base, marks, raw))
+            return _checked(marks, self._secret(marks, raw) if base is Secret else _scalar(base, marks, raw))
         except ValueError as error:
             self._report.add(path, f"{item}{error}")
             return None
 
-    def _mapping(self, base: object, raw: object, path: KeyPath) -> dict[str, object]:
+    def _variant(self, variants: dict[str, type[msgspec.Struct]], raw: object, path: KeyPath) -> object:
+        """Decode a table whose kind stands in it."""
+        if not isinstance(raw, dict):
+            self._report.add(path, f"expected a table, got {found(raw)}")
+            return None
+        field = next(iter(variants.values())).__struct_config__.tag_field or ""
+        kind = raw.get(field)
+        record = variants.get(kind) if isinstance(kind, str) else None
+        if record is not None:
+            return self.table(record, {key: inner for key, inner in raw.items() if key != field}, path)
+        there_is = ", ".join(f'"{name}"' for name in variants)
+        if field not in raw:
+            self._report.add((*path, field), f"missing; there is: {there_is}")
+        elif isinstance(kind, str):
+            self._report.add(
+                (*path, field), f"there is no such {field}{suggest(kind, tuple(variants)) or f'; there is: {there_is}'}"
+            )
+        else:
+            self._report.add((*path, field), f"expected a string, got {found(kind)}")
+        return None
+
+    def _mapping(self, base: object, marks: tuple[object, ...], raw: object, path: KeyPath) -> object:
+        before = len(self._report.problems)
         table = _expect(dict, "a table", raw)
         of_key, of_value = get_args(base)
         holds_tables = _is_record(_unwrap(of_value)[0])
@@ -85,7 +109,7 @@ class Decoder:
             except ValueError as error:
                 self._report.add((*path, key), str(error), table=holds_tables)
             values[key] = self._value(of_value, inner, (*path, key))
-        return values
+        return _checked(marks, values) if len(self._report.problems) == before else None
 
     def _array(self, base: object, marks: tuple[object, ...], raw: object, path: KeyPath) -> object:
         array = _expect(list, "an array", raw)
@@ -103,9 +127,21 @@ class Decoder:
         # A rule for the whole array would count places wrongly if bad items had dropped out of it.
         return _checked(marks, tuple(items)) if len(items) == len(array) else None
 
-    def _secret(self, raw: object) -> Secret:
+    def _secret(self, marks: tuple[object, ...], raw: object) -> Secret:
+        if any(isinstance(mark, Filled) for mark in marks):
+            return fill(_expect(str, "a string", raw), self._env)
         reference = _expect(str, f"a reference to a secret: {EXPECTED_REFERENCE}", raw)
         return resolve(reference, self._env)
+
+
+def _variants(kind: object) -> dict[str, type[msgspec.Struct]]:
+    """The records that a kind can be, by tag; none if it is not told apart by one."""
+    options = get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)
+    return {
+        str(option.__struct_config__.tag): option
+        for option in options
+        if isinstance(option, type) and issubclass(option, msgspec.Struct) and option.__struct_config__.tag_field
+    }
 
 
 def _unwrap(kind: object) -> tuple[Any, tuple[object, ...]]:
@@ -140,6 +176,8 @@ def _checked(marks: tuple[object, ...], value: object) -> object:
 
 
 def _scalar(base: object, marks: tuple[object, ...], raw: object) -> object:
+    if base is Any:
+        return raw  # a rule says what it may be
     notation = next((mark for mark in marks if isinstance(mark, Notation)), None)
     if notation:
         if not isinstance(raw, notation.accepts) or isinstance(raw, bool):

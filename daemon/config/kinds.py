@@ -2,7 +2,7 @@
 
 To mypy and to every user of a record a `Duration` is a plain float and a `Size` a plain int; the mark only tells
 the decoder how the file writes them. Owned by the configuration room; imports msgspec and this room's units,
-checks, plans and secrets. Must never decode anything itself.
+checks, parameters, plans and secrets. Must never decode anything itself.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from daemon.config import checks, plans
+from daemon.config import checks, plans, toolchecks
+from daemon.config.parameters import parameters
 from daemon.config.secrets import Secret, check_api_key, check_webhook_secret
 from daemon.config.units import (
     EXPECTED_DURATION,
@@ -45,6 +46,11 @@ class Check:
 
     rule: Callable[[Any], Any]
     """Returns the value, or raises ValueError with what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """Marks a secret that is a text with references in it, and not one reference alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +94,23 @@ OverflowPlan = Annotated[tuple[OverflowStep, ...], Check(plans.plan)]
 
 AgentName = Annotated[str, Check(checks.agent_name)]
 DestinationName = Annotated[str, Check(checks.destination_name)]
-ToolName = Annotated[str, Check(checks.tool_name)]
 Language = Annotated[str, Check(checks.language)]
 Terminator = Annotated[str, Check(checks.terminator)]
 KeyTerm = Annotated[str, Meta(min_length=1, max_length=50)]
+
+ToolName = Annotated[str, Check(toolchecks.tool_name)]
+ToolUrl = Annotated[str, Check(toolchecks.tool_url)]
+ToolTimeout = Annotated[float, _DURATION, Meta(gt=0, le=120)]
+"""Seconds that a caller may be kept waiting at the most."""
+ToolBody = Annotated[Any, Check(toolchecks.body)]
+"""`auto`, `json`, `none`, or a table of templates."""
+Parameters = Annotated[dict[str, Any], Check(parameters)]
+HeaderName = Annotated[str, Check(toolchecks.header_name)]
+HeaderValue = Annotated[Secret, Filled(), Check(toolchecks.header_value)]
+JsonPointer = Annotated[str, Check(toolchecks.json_pointer)]
+PrivatePlace = Annotated[str, Check(toolchecks.private_place)]
+ResponseSize = Annotated[int, _SIZE, Meta(ge=1, le=4 << 20)]
+"""Bytes that a model can still be given."""
 
 ApiKey = Annotated[Secret, Check(check_api_key)]
 WebhookSecret = Annotated[Secret, Check(check_webhook_secret)]

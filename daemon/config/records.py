@@ -28,12 +28,14 @@ from daemon.config.kinds import (
     PublicUrl,
     Size,
     Timeout,
+    ToolName,
     WebhookPath,
     WebhookSecret,
     WebSocketUrl,
 )
 from daemon.config.ledger import Delivery, Ledger
 from daemon.config.plans import EXAMPLE_URI
+from daemon.config.tools import Tool
 
 
 class Server(Struct, frozen=True, kw_only=True):
@@ -138,6 +140,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     """What happens to calls beyond a limit whose number has no plan of its own, step by step."""
     unrouted: Annotated[OverflowPlan, Meta(min_length=1)] = ("refuse",)
     """What happens to calls to a number that is not in `[numbers]`, step by step."""
+    max_tool_uses: Count = 50
+    """Uses of tools in one call; further ones are refused, so that no model runs in circles."""
     max_overflow_calls: Count = 10
     """Callers being referred or told that all lines are busy at the same time; further ones are refused."""
 
@@ -186,6 +190,8 @@ class Config(Struct, frozen=True, kw_only=True):
     """Who answers, by name. At least one."""
     destinations: dict[DestinationName, Destination] = field(default_factory=dict)
     """Where callers can be sent, by name."""
+    tools: dict[ToolName, Tool] = field(default_factory=dict)
+    """What agents can do besides talking, by name."""
     limits: Limits = field(default_factory=Limits)
     """How much at once, and what happens to the rest."""
     recovery: Recovery = field(default_factory=Recovery)

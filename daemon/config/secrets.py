@@ -67,6 +67,17 @@ def resolve(reference: str, env: Mapping[str, str]) -> Secret:
     return _from_file(Path(name))
 
 
+def fill(text: str, env: Mapping[str, str]) -> Secret:
+    """Fetch the secrets that stand in a text, and put them in their places; the whole is a secret then.
+
+    Raises:
+        ValueError: As `resolve`, and for a reference that is none.
+    """
+    if "${" in _REFERENCE.sub("", text):
+        raise ValueError(f"expected a reference to a secret after ${{, as in {EXPECTED_REFERENCE}")
+    return Secret(_REFERENCE.sub(lambda reference: resolve(reference[0], env).reveal(), text))
+
+
 def _from_environment(name: str, env: Mapping[str, str]) -> Secret:
     if not _ENV_NAME.fullmatch(name):
         raise ValueError("${env:NAME} takes the name of an environment variable: letters, digits and underscores")

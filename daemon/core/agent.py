@@ -38,11 +38,24 @@ class KeypadRules(msgspec.Struct, frozen=True, kw_only=True):
     """Digits are forgotten as soon as they are counted."""
 
 
+class ToolRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What a conversation has to know of a tool that we run."""
+
+    idempotent: bool = False
+    """Whether it may be run again when a crash interrupted it."""
+    filler: str = ""
+    """What a caller who waits for it is told; empty for nothing."""
+    filler_after: float = 2.0
+    """Seconds of quiet after which they are told."""
+
+
 class Agent(msgspec.Struct, frozen=True, kw_only=True):
     """Who answers, and how."""
 
     name: str
     session: SessionSettings
+    tools: dict[str, ToolRules] = {}
+    """The tools that we run, by name."""
     greeting: Greeting | None = None
     """None: the caller speaks first."""
     keypad: KeypadRules = KeypadRules()

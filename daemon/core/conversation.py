@@ -5,8 +5,9 @@ Rule 1: everything that decides what is sent or when the call ends lives here or
 Rule 3: nothing that the platform can send raises. Rule 4: after the end, nothing more is commanded.
 
 Theory of operation. The shell calls `start` once when the socket is open, `resume` when it is open again, `receive`
-for each event in order, and `wake` when `deadline` has passed; each gives the commands to carry out. The pieces answer
-in moves (a frame, an entry, the end); this module numbers the frames and sees to it that the end is the last.
+for each event in order, `tool_done` for each tool that it was told to run, and `wake` when `deadline` has passed; each
+gives the commands to carry out. After a crash, `adopt` stands in for `start`. The pieces answer in moves (a frame, an
+entry, a tool to run, the end); this module numbers the frames and sees to it that the end is the last.
 """
 
 from collections import Counter
@@ -19,9 +20,19 @@ import msgspec
 from daemon.core import events as ev
 from daemon.core import journal
 from daemon.core.agent import Agent, FixedGreeting
-from daemon.core.commands import Command, HangUp, Remember, SendFrame
+from daemon.core.commands import Command, HangUp, Remember, RunTool, SendFrame
 from daemon.core.durations import format_duration
-from daemon.core.frames import Frame, ItemCreate, ResponseCreate, ResponseSettings, SessionUpdate, spoken_exactly
+from daemon.core.effects import Effect
+from daemon.core.events.sorting import OfTheCaller, Uneventful, type_of
+from daemon.core.frames import (
+    ForceMessage,
+    Frame,
+    ItemCreate,
+    ResponseCreate,
+    ResponseSettings,
+    SessionUpdate,
+    spoken_exactly,
+)
 from daemon.core.keypad import Entry, KeypadBuffer
 from daemon.core.silence import Silence
 from daemon.core.transcript import Transcript, Turn
@@ -30,45 +41,6 @@ from daemon.core.turns import AgentTurns, Move
 # So much nonsense in a row is no accident; a broken stream must not be listened to for two hours.
 _MALFORMED_LIMIT = 20
 _LONGEST_WORDS = 200
-
-# Known, counted, and no reason to do anything.
-_Uneventful = (
-    ev.SessionCreated
-    | ev.ConversationCreated
-    | ev.ItemAdded
-    | ev.ItemReplayed
-    | ev.ItemDeleted
-    | ev.Pinged
-    | ev.InputCommitted
-    | ev.InputCleared
-    | ev.OutputItemAdded
-    | ev.OutputItemDone
-    | ev.ContentPartAdded
-    | ev.ContentPartDone
-    | ev.AudioDelta
-    | ev.AudioDeltaAlias
-    | ev.AudioDone
-    | ev.PlaybackStarted
-    | ev.PlaybackCleared
-    | ev.FunctionArgumentsDelta
-    | ev.McpToolsListing
-    | ev.McpToolsListed
-    | ev.McpToolsFailed
-    | ev.McpArgumentsDelta
-    | ev.McpArgumentsDone
-    | ev.McpCallStarted
-    | ev.McpCallCompleted
-    | ev.McpCallFailed
-    | ev.UnknownEvent
-)
-_OfTheCaller = (
-    ev.SpeechStarted
-    | ev.SpeechStopped
-    | ev.CheckInTriggered
-    | ev.DigitPressed
-    | ev.TranscriptUpdated
-    | ev.TranscriptCompleted
-)
 
 
 class Conversation:
@@ -89,14 +61,24 @@ class Conversation:
         self._malformed = 0
         self._frames = 0
         self._update_id: str | None = None
+        self._ask_id: str | None = None
+
+    @property
+    def tool_uses(self) -> set[str]:
+        """Ids of all uses of tools that we run, those of before a crash included."""
+        return self._turns.uses.ours
 
     @property
     def deadline(self) -> float:
         """When to call `wake`, if nothing happens before."""
         if self.ended:
             return inf
-        silence = inf if self._turns.leaving else self._silence.deadline
-        return min(self._keypad.deadline, self._turns.deadline, silence, self._ready_by, self._over_by)
+        return min(self._keypad.deadline, self._turns.deadline, self._silent_at, self._ready_by, self._over_by)
+
+    @property
+    def _silent_at(self) -> float:
+        # A caller who waits for a tool of ours is not the one who should say something.
+        return inf if self._turns.leaving or self._turns.uses.working else self._silence.deadline
 
     def start(self, now: float) -> list[Command]:
         """Configure the session and greet. Both go out at once: the platform works in order."""
@@ -112,15 +94,28 @@ class Conversation:
 
         The first command is the configuration. Not to be called after the end.
         """
-        return [self._configure(now), *self._carry_out(self._turns.resume())]
+        return [self._configure(now), *self._carry_out(self._turns.resume(now))]
 
-    def take_over(self, now: float, age: float) -> list[Command]:
-        """Go on with a conversation that somebody else began `age` seconds ago: no greeting, and its limits count on.
+    def adopt(self, now: float, age: float, effects: Sequence[Effect]) -> list[Command]:
+        """Go on with a call whose daemon died, in place of `start`: no greeting, but what its tools gave.
 
+        `age` is how many seconds ago the call was claimed, `effects` the tools that were used on it, oldest first.
+        None is run again, even if the platform announces it again, unless a crash interrupted it and it is idempotent.
         The first command is the configuration.
         """
         self._over_by = now + max(self.agent.max_duration - age, 0.0)
-        return self.resume(now)
+        return [self._configure(now), *self._carry_out(self._turns.adopt(effects, now))]
+
+    def tool_done(self, use_id: str, output: str, now: float, *, why: str = "") -> list[Command]:
+        """Take what a tool gave, as JSON text for the model; `why` says in a few words what went wrong, if it did.
+
+        Harmless after the end, and for a use that is not running.
+        """
+        if self.ended:
+            return []
+        moves = self._turns.tool_done(use_id, output, now, why)
+        self._silence.agent_heard(now, done=False)
+        return self._carry_out(moves)
 
     def _configure(self, now: float) -> SendFrame:
         self._ready_by = now + self._ready_timeout
@@ -131,7 +126,7 @@ class Conversation:
 
     def receive(self, event: ev.Event, now: float) -> list[Command]:
         """Take one event. Plain and atomic; gives what is to be done about it."""
-        self.seen[_type_of(event)] += 1
+        self.seen[type_of(event)] += 1
         if self.ended:
             return []
         self._malformed = self._malformed + 1 if isinstance(event, ev.MalformedEvent) else 0
@@ -149,7 +144,7 @@ class Conversation:
             self._over_by = inf
             limit = f"max duration {format_duration(self.agent.max_duration)}"
             moves += self._turns.leave(self.agent.goodbye, (limit,), now, final=True)
-        elif not self._turns.leaving and now >= self._silence.deadline:
+        elif now >= self._silent_at:
             moves += self._break_silence(now)
         return self._carry_out(moves)
 
@@ -170,13 +165,20 @@ class Conversation:
                     return [*commands, move]
                 case SessionUpdate() | ItemCreate() | ResponseCreate():
                     commands.append(SendFrame(self._number(move)))
+                case RunTool():
+                    commands.append(move)
                 case entry:
                     commands.append(Remember(entry))
         return commands
 
     def _number(self, frame: Frame) -> Frame:
         self._frames += 1
-        return msgspec.structs.replace(frame, event_id=f"cw-{self._frames}")
+        event_id = f"cw-{self._frames}"
+        if isinstance(frame, ResponseCreate) and frame.response is None:
+            self._ask_id = event_id
+        elif isinstance(frame, ItemCreate) and isinstance(frame.item, ForceMessage):
+            self._turns.says_fixed_words()
+        return msgspec.structs.replace(frame, event_id=event_id)
 
     def _greet(self) -> list[Move]:
         match self.agent.greeting:
@@ -191,16 +193,16 @@ class Conversation:
     # What the platform says
 
     def _react(self, event: ev.Event, now: float) -> list[Move]:
-        if isinstance(event, _Uneventful):
+        if isinstance(event, Uneventful):
             return []
-        if isinstance(event, _OfTheCaller):
+        if isinstance(event, OfTheCaller):
             return self._hear(event, now)
         match event:
             case ev.SessionUpdated(session=session):
                 known = session or ev.Session()
                 return [journal.SessionConfigured(model=known.model, voice=known.voice)]
             case ev.ResponseCreated():
-                self._turns.began(event.id)
+                self._turns.began(event.id, now)
                 self._silence.agent_begins(now)
                 return []
             case ev.SpokenDelta() | ev.TextDelta() | ev.TextDeltaAlias():
@@ -218,7 +220,7 @@ class Conversation:
                 self._silence.agent_heard(self._turns.heard_at or now, done=True)
                 return moves
             case ev.PlaybackStopped(response_id=response_id):
-                return self._turns.heard(response_id)
+                return self._turns.heard(response_id, now)
             case ev.ErrorReported():
                 return self._complained(event)
             case ev.MalformedEvent(why=why):
@@ -227,13 +229,14 @@ class Conversation:
             case _:
                 assert_never(event)
 
-    def _hear(self, event: _OfTheCaller, now: float) -> list[Move]:
+    def _hear(self, event: OfTheCaller, now: float) -> list[Move]:
         match event:
             case ev.SpeechStarted():
                 self._silence.caller_active(now, speaking=True)
-                return [*self._collected(self._keypad.speech_started()), *self._turns.interrupted()]
+                return [*self._collected(self._keypad.speech_started()), *self._turns.interrupted(now)]
             case ev.SpeechStopped():
                 self._silence.caller_active(now, speaking=False)
+                self._turns.left_to_platform(now)
                 return []
             case ev.CheckInTriggered():
                 self._silence.platform_checks_in()
@@ -253,7 +256,7 @@ class Conversation:
         earlier = self._collected(self._keypad.expire(now))
         pressed = journal.KeyPressed(digit=None if hidden else digit)
         entries = self._collected(self._keypad.press(digit, now))
-        return [*earlier, pressed, *entries, *self._turns.stay()]
+        return [*earlier, pressed, *entries, *self._turns.pressed(now)]
 
     def _collected(self, entries: list[Entry]) -> list[Move]:
         hidden = self.agent.keypad.sensitive
@@ -276,6 +279,8 @@ class Conversation:
         if error.event_id is not None and error.event_id == self._update_id:
             return [HangUp(("session.update refused by the platform", *words))]
         if event.benign:
+            if error.event_id is not None and error.event_id == self._ask_id:
+                self._turns.ask_again()
             return []
         return [journal.PlatformComplained(type=error.type, code=error.code, message=error.message)]
 
@@ -284,14 +289,3 @@ def _said(turn: Turn | None) -> list[Move]:
     if turn is None:
         return []
     return [journal.Said(item_id=turn.item_id, speaker=turn.speaker, text=turn.text, final=turn.final)]
-
-
-def _type_of(event: ev.Event) -> str:
-    """The event's type on the wire."""
-    match event:
-        case ev.UnknownEvent():
-            return "unknown"
-        case ev.MalformedEvent():
-            return "malformed"
-        case _:
-            return str(event.__struct_config__.tag)

@@ -152,6 +152,22 @@ class ToolRefused(_Entry, frozen=True, kw_only=True):
     name: str
 
 
+class ToolCalled(_Entry, frozen=True, kw_only=True):
+    """The model uses a tool, which is begun."""
+
+    name: str
+
+
+class ToolEnded(_Entry, frozen=True, kw_only=True):
+    """A tool gave its output. What it was given and what it gave are people's data, so they stand elsewhere."""
+
+    name: str
+    seconds: float
+    ok: bool
+    why: str
+    """What went wrong, in words of ours; empty if nothing did."""
+
+
 class PlatformComplained(_Entry, frozen=True, kw_only=True):
     """The platform reported an error that does not end the call."""
 
@@ -190,6 +206,8 @@ Entry = (
     | GoodbyeInterrupted
     | GoodbyeSaid
     | ToolRefused
+    | ToolCalled
+    | ToolEnded
     | PlatformComplained
     | Ended
 )

@@ -5,6 +5,7 @@ played. Pure; owned by `turns.py`.
 """
 
 from dataclasses import dataclass
+from math import inf
 
 from daemon.core.events import Usage
 
@@ -26,6 +27,13 @@ class ActiveResponse:
     """When the caller has heard all of it; None while it is being made."""
     interrupted: bool = False
     """Whether the caller has spoken since it began."""
+    last_sign: float = -inf
+    """When something was last heard of it; never, before there was one."""
+
+    @property
+    def being_made(self) -> bool:
+        """Whether more of it is to come. An interrupted one may never get its end."""
+        return self.heard_at is None and self.last_sign > -inf and not self.interrupted
 
     @property
     def spoke(self) -> bool:
@@ -34,9 +42,16 @@ class ActiveResponse:
 
     def speak(self, fragment: str, now: float) -> None:
         """Note that words came."""
+        self.last_sign = now
         if self.speaking_since is None:
             self.speaking_since = now
         self.characters += len(fragment)
+
+    def interrupt(self, now: float) -> None:
+        """The caller speaks into it, and hears no more of it."""
+        self.interrupted = True
+        if self.heard_at is not None:
+            self.heard_at = min(self.heard_at, now)
 
     def finish(self, usage: Usage, now: float) -> None:
         """Note that it is made."""

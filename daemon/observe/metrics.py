@@ -26,6 +26,10 @@ class Metrics:
             "callwarden_lines_lost_total", "Sockets that broke under a call", registry=self.registry
         )
 
+        self._tools = Counter(
+            "callwarden_tool_uses_total", "Uses of tools that have ended", ["tool", "result"], registry=self.registry
+        )
+
     def watch(self, record: journal.Record) -> None:
         """Count a record; the watcher to be given to the feed."""
         match record.entry:
@@ -35,5 +39,7 @@ class Metrics:
                 self._owed.inc()
             case journal.LineLost():
                 self._lines_lost.inc()
+            case journal.ToolEnded(name=name, ok=ok):
+                self._tools.labels(name, "ok" if ok else "failed").inc()
             case _:
                 pass

@@ -1,6 +1,6 @@
 """Scripts: what the caller does, step by step, and what the model says when its turn comes.
 
-Plain records, no behaviour; played by `session.py`. A step begins when the agent has finished speaking and been
+Plain records; played by `session.py`. A step begins when the agent has finished speaking and been
 heard, unless it says otherwise, because that is how people telephone.
 """
 
@@ -53,13 +53,29 @@ class Drop(msgspec.Struct, frozen=True):
 Step = Say | Press | Wait | Leave | Emit | Drop
 
 
+class Use(msgspec.Struct, frozen=True):
+    """A use of a tool, as the model asks for it."""
+
+    tool: str
+    arguments: str = "{}"
+    """JSON text."""
+
+
 class Reply(msgspec.Struct, frozen=True):
-    """One turn of the model: words, or a use of a tool, or both."""
+    """One turn of the model: words, or uses of tools, or both."""
 
     words: str = ""
     tool: str = ""
+    """A single tool, for short."""
     arguments: str = "{}"
-    """JSON text."""
+    """JSON text, for that one."""
+    tools: tuple[Use, ...] = ()
+    """Several tools, or more of them."""
+
+    @property
+    def uses(self) -> tuple[Use, ...]:
+        """All uses of tools, in order."""
+        return (*([Use(self.tool, self.arguments)] if self.tool else ()), *self.tools)
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):

@@ -244,8 +244,8 @@ class Session:
         began = trio.current_time()
         if words:
             status = await self._speak(reply.words, response_id, interruptible=interruptible)
-        if reply.tool and status == "completed":
-            for frame in function_call(self._wire, response_id, reply.tool, reply.arguments):
+        for place, use in enumerate(reply.uses if status == "completed" else (), start=1):
+            for frame in function_call(self._wire, response_id, place, use.tool, use.arguments):
                 await self._put(frame)
         seconds = len(words) * self._script.seconds_per_word
         if words and status == "completed":

@@ -81,8 +81,8 @@ class SpokenItem:
         }
 
 
-def function_call(wire: Wire, response_id: str, name: str, arguments: str) -> Iterator[Frame]:
-    """A use of a tool, from opening to closing."""
+def function_call(wire: Wire, response_id: str, place: int, name: str, arguments: str) -> Iterator[Frame]:
+    """A use of a tool, from opening to closing; `place` is where it stands among the turn's items."""
     item = {
         "id": wire.fresh("item"),
         "object": "realtime.item",
@@ -90,11 +90,11 @@ def function_call(wire: Wire, response_id: str, name: str, arguments: str) -> It
         "call_id": wire.fresh("fc"),
         "name": name,
     }
-    outer = {"response_id": response_id, "output_index": 1}
-    place = {**outer, "item_id": item["id"], "call_id": item["call_id"]}
+    outer = {"response_id": response_id, "output_index": place}
+    inner = {**outer, "item_id": item["id"], "call_id": item["call_id"]}
     yield wire.event("response.output_item.added", **outer, item={**item, "status": "in_progress"})
-    yield wire.event("response.function_call_arguments.delta", **place, delta=arguments)
-    yield wire.event("response.function_call_arguments.done", **place, name=name, arguments=arguments)
+    yield wire.event("response.function_call_arguments.delta", **inner, delta=arguments)
+    yield wire.event("response.function_call_arguments.done", **inner, name=name, arguments=arguments)
     yield wire.event("response.output_item.done", **outer, item={**item, "status": "completed", "arguments": arguments})
 
 

@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from daemon.calls.briefing import brief
-from daemon.config import Agent, Keypad, TurnDetection
-from daemon.core.agent import FixedGreeting, GeneratedGreeting, Greeting
-from daemon.core.frames import SessionUpdate, encode
+from daemon.config import Agent, HttpTool, Keypad, TurnDetection
+from daemon.core.agent import FixedGreeting, GeneratedGreeting, Greeting, ToolRules
+from daemon.core.frames import FunctionTool, SessionUpdate, encode
 from daemon.core.goodbye import HANG_UP
 from tests.contract import complaints
 
@@ -54,6 +54,22 @@ def test_every_field_reaches_the_session() -> None:
         "replace": {"Shimano": "Shee-mah-no"},
     }
     assert tools == [{"type": "function", **msgspec.to_builtins(HANG_UP)}]
+
+
+def test_tools_reach_the_session_and_the_conversation() -> None:
+    schema = {"type": "object", "properties": {"order": {"type": "string"}}}
+    record = HttpTool(
+        description="Looks up.", url="https://a.example/{order}", parameters=schema, idempotent=True, filler="Wait."
+    )
+    agent = Agent(instructions="x", tools=("look_up", "hang_up"))
+    briefed = brief("a", agent, {"look_up": record, "other": record})
+    assert briefed.session.tools == (
+        FunctionTool(name="look_up", description="Looks up.", parameters=schema),
+        HANG_UP,
+    )
+    assert briefed.tools == {"look_up": ToolRules(idempotent=True, filler="Wait.", filler_after=2.0)}
+    frame = msgspec.json.decode(encode(SessionUpdate(session=briefed.session)))
+    assert complaints("client-events", "session.update", frame) == []
 
 
 def test_nothing_is_sent_that_was_not_set() -> None:

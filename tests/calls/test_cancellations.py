@@ -18,6 +18,7 @@ from daemon.config import Agent, Config, Destination, Limits, Recovery
 from daemon.core.receipts import Receipt
 from daemon.sandbox.script import Drop, Emit, Leave, Press, Reply, Say, Script, Wait
 from daemon.sandbox.switchboard import SandboxCall
+from tests.calls.tools import Worker, with_tools
 from tests.calls.world import World
 from tests.configured import configuration
 
@@ -35,6 +36,7 @@ class Scenario:
     config: Config = field(default_factory=lambda: settings())
     join_refusals: tuple[int, ...] = ()
     refer_status: int = 200
+    tools: dict[str, Worker] = field(default_factory=dict)
     act: Callable[[World, SandboxCall], None] | None = None
     """Done two seconds after the webhook."""
 
@@ -68,6 +70,11 @@ SCENARIOS = {
     "never joined": Scenario(join_refusals=(401,)),
     "transfer succeeds": Scenario(act=transferred),
     "transfer fails": Scenario(Script(steps=(Wait(4), Leave())), refer_status=502, act=transferred),
+    "a tool runs": Scenario(
+        Script(steps=(Say("hello"), Wait(4, over=True), Leave()), replies=(Reply(tool="book"), Reply("Booked."))),
+        config=with_tools("book", config=settings(), filler="One moment.", filler_after=1.0),
+        tools={"book": Worker(2.5)},
+    ),
     "diverted by refer": Scenario(config=settings(unrouted=("refer:desk",))),
     "diverted by announcement": Scenario(config=settings(unrouted=("refer:desk", "announce:Sorry.")), refer_status=502),
 }
@@ -108,7 +115,7 @@ def play(scenario: Scenario, *, hang_up_at: int = 0, daemon_stops_at: int = 0) -
 
     async def main() -> Result:
         async with trio.open_nursery() as sandbox:
-            world = World(scenario.config, sandbox)
+            world = World(scenario.config, sandbox, tools=scenario.tools)
             call = world.dial(scenario.script, call_id="the-call")
             call.join_refusals, call.refer_status = list(scenario.join_refusals), scenario.refer_status
             if any(step != "refuse" for step in scenario.config.limits.unrouted):

@@ -1,6 +1,7 @@
 """A whole switchboard in memory: real supervisor, real calls, real WebSocket frames, virtual time."""
 
 import random
+from collections.abc import Mapping
 
 import trio
 
@@ -18,6 +19,7 @@ from daemon.platforms.xai import Xai
 from daemon.sandbox.memory import MemorySandbox
 from daemon.sandbox.script import Script
 from daemon.sandbox.switchboard import SandboxCall, Switchboard
+from daemon.tools.base import Tool
 from tests.configured import API_KEY, CALLED
 
 EPOCH = 1_790_000_000.0
@@ -53,7 +55,14 @@ class Tracked(trio.abc.Stream):
 class World:
     """Everything around the calls of one test."""
 
-    def __init__(self, config: Config, nursery: trio.Nursery, *, ledger: MemoryLedger | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        nursery: trio.Nursery,
+        *,
+        ledger: MemoryLedger | None = None,
+        tools: Mapping[str, Tool] | None = None,
+    ) -> None:
         self.config = config
         self.switchboard = Switchboard(API_KEY)
         self.sandbox = MemorySandbox(self.switchboard, nursery)
@@ -73,6 +82,7 @@ class World:
             collector=self.collector,
             feed=feed,
             wall=wall,
+            tools=tools or {},
             rng=rng,
         )
         self.supervisor = Supervisor(self.setting)

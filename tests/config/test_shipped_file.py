@@ -8,7 +8,7 @@ from typing import Any, get_origin
 import msgspec
 import pytest
 
-from daemon.config import Agent, Config, Keypad, Number, Secret, Server, TurnDetection, XaiPlatform, load
+from daemon.config import Agent, Config, HttpTool, Keypad, Number, Secret, Server, TurnDetection, XaiPlatform, load
 from daemon.config.ledger import Delivery, Ledger
 from daemon.config.records import Destination, Drain, Limits, Log, Recovery
 from tests.config.written import API_KEY, WEBHOOK_SECRET
@@ -48,7 +48,7 @@ COMMENTED = {
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    for name in ("xai-webhook-secret", "deliveries-secret", "ledger-password"):
+    for name in ("xai-webhook-secret", "deliveries-secret", "ledger-password", "orders-token"):
         (tmp_path / name).write_text(WEBHOOK_SECRET + "\n")
     return {"XAI_API_KEY": API_KEY, "CREDENTIALS_DIRECTORY": str(tmp_path)}
 
@@ -99,7 +99,7 @@ def test_no_record_is_left_out() -> None:
             inner = field.type.__args__[-1] if get_origin(field.type) is dict else field.type
             if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
                 check(inner)
-                assert inner in listed or inner.__name__ == "Platforms"
+                assert inner in listed or inner.__name__ in ("Platforms", "HttpTool")
 
     check(Config)
 
@@ -118,13 +118,27 @@ def test_what_is_commented_out_is_right_too(env: dict[str, str], tmp_path: Path)
     assert None not in msgspec.structs.astuple(agent.turn_detection)
 
 
-def test_the_example_of_a_delivery_is_right_and_whole(env: dict[str, str], tmp_path: Path) -> None:
+def test_the_examples_of_what_there_is_several_of_are_right_and_whole(env: dict[str, str], tmp_path: Path) -> None:
     text, count = re.subn(r"^#(?=[a-z\[])", "", TEXT, flags=re.MULTILINE)
-    assert count == 1 + len(msgspec.structs.fields(Delivery))
+    # For each its table, and for a tool its type.
+    assert count == 1 + len(msgspec.structs.fields(Delivery)) + 2 + len(msgspec.structs.fields(HttpTool))
     path = tmp_path / "config.toml"
     path.write_text(text)
-    (delivery,) = load(path, env=env).deliveries
-    assert delivery == Delivery(url="https://example.com/calls", secret=Secret(WEBHOOK_SECRET))
+    config = load(path, env=env)
+    assert config.deliveries == (Delivery(url="https://example.com/calls", secret=Secret(WEBHOOK_SECRET)),)
+    assert config.tools == {
+        "look_up_order": HttpTool(
+            description="Looks up an order.",
+            url="https://api.example.com/orders/{order}",
+            parameters={
+                "type": "object",
+                "properties": {"order": {"type": "string"}},
+                "required": ["order"],
+                "additionalProperties": False,
+            },
+            headers={"Authorization": Secret(f"Bearer {WEBHOOK_SECRET}")},
+        )
+    }
 
 
 def test_every_key_is_explained() -> None:

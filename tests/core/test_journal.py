@@ -30,6 +30,8 @@ ENTRIES: list[journal.Entry] = [
     journal.GoodbyeInterrupted(),
     journal.GoodbyeSaid(),
     journal.ToolRefused(name="weather"),
+    journal.ToolCalled(name="look_up_order"),
+    journal.ToolEnded(name="look_up_order", seconds=0.4, ok=False, why="HTTP 503"),
     journal.PlatformComplained(type="internal_error", code=None, message="server fault"),
     journal.Ended(receipt=Receipt(outcome="hung_up", reasons=("a",), joined=True, seconds=9.0), events={"ping": 3}),
 ]

@@ -16,6 +16,7 @@ def test_what_is_counted() -> None:
         ended("lost"),
         journal.HangUpOwed(why="x"),
         journal.LineLost(why="closed with 1006"),
+        journal.ToolEnded(name="book", seconds=0.1, ok=False, why="HTTP 503"),
         journal.GoodbyeSaid(),
     ]
     for entry in entries:
@@ -25,6 +26,7 @@ def test_what_is_counted() -> None:
     assert value("callwarden_calls_ended_total", {"receipt": "hung_up"}) == 1
     assert value("callwarden_hang_ups_owed_total") == 1
     assert value("callwarden_lines_lost_total") == 1
+    assert value("callwarden_tool_uses_total", {"tool": "book", "result": "failed"}) == 1
 
 
 def test_no_label_names_a_call_or_a_caller() -> None:

@@ -34,7 +34,8 @@ def test_without_names_they_are_all_for_webhooks() -> None:
 
 @pytest.mark.parametrize(
     "environment",
-    [{}, given(1, "http", pid=1), {"LISTEN_FDS": "x", "LISTEN_PID": str(os.getpid())}, {"LISTEN_FDS": "1"}],
+    [{}, given(1, "http", pid=1), given(1, "http") | {"LISTEN_FDS": "x"}, {"LISTEN_FDS": "1"}],
+    ids=["nothing", "another's", "nonsense", "nobody's"],
 )
 def test_what_is_not_for_us_is_left_alone(environment: dict[str, str]) -> None:
     assert take_over(environment) == {}

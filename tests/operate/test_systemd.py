@@ -83,7 +83,7 @@ def test_what_systemd_wants_is_taken_out_of_the_environment(listening: socket.so
 @pytest.mark.parametrize(
     ("usec", "pid", "seconds"),
     [
-        ("3000000", str(os.getpid()), 3.0),
+        ("3000000", "ours", 3.0),
         ("3000000", "", 3.0),
         ("3000000", "1", 0.0),  # meant for somebody else
         ("", "", 0.0),
@@ -94,7 +94,7 @@ def test_what_systemd_wants_is_taken_out_of_the_environment(listening: socket.so
 def test_who_is_watched(usec: str, pid: str, seconds: float) -> None:
     environment = {"NOTIFY_SOCKET": "@somewhere"}
     environment |= {"WATCHDOG_USEC": usec} if usec else {}
-    environment |= {"WATCHDOG_PID": pid} if pid else {}
+    environment |= {"WATCHDOG_PID": str(os.getpid()) if pid == "ours" else pid} if pid else {}
     assert Notifier.take_over(environment).watchdog == seconds
     assert not environment
 

@@ -1,8 +1,14 @@
+from pathlib import Path
+
+import msgspec
 import trio
 from trio.testing import MockClock
 
+from daemon.errors import LedgerUnavailable
+from daemon.ledger.open import open_ledger
 from daemon.operate.systemd import Notifier
 from daemon.operate.watchdog import feed
+from tests.configured import configuration
 from tests.conftest import Logged
 
 
@@ -52,3 +58,14 @@ async def test_a_slow_heartbeat_is_a_heartbeat(autojump_clock: MockClock, nurser
 
 async def test_nobody_watches(autojump_clock: MockClock) -> None:
     await feed(Recorder(0.0), {"loop": trio.sleep_forever})
+
+
+async def test_a_ledger_that_is_down_by_its_own_word_still_turns(tmp_path: Path) -> None:
+    ledger = msgspec.structs.replace(configuration().ledger, url=f"sqlite:///{tmp_path}/ledger.db")
+    config = msgspec.structs.replace(configuration(), ledger=ledger)
+    async with open_ledger(config, lambda _: None) as opened:
+        with trio.fail_after(5):
+            await opened.keeper.turn()
+            opened.health.fail(LedgerUnavailable("disk full"))
+            await opened.keeper.turn()
+            assert not opened.health.up

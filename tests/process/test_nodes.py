@@ -89,7 +89,7 @@ class Cluster:
 async def cluster(folder: Path, count: int, *, settings: tuple[str, ...] = ()) -> AsyncIterator[Cluster]:
     """Run some nodes while the block lasts; those that still run are stopped, and must stop well."""
     board = Switchboard(API_KEY)
-    with open_postgres(folder / "postgres") as server:
+    with open_postgres() as server:
         url = server.url
         async with open_sandbox(board) as address:
             shared = (f"ledger.url={url}", f"ledger.lease={LEASE:g}s", *settings)

@@ -7,7 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from daemon.sandbox.script import Drop, Emit, Leave, Press, Reply, Say, Script, Wait
+from daemon.sandbox.script import Drop, Emit, Leave, Press, Reply, Say, Script, Use, Wait
 from tests.contract import complaints, schema
 from tests.sandbox.played import UPDATE, Played
 
@@ -54,6 +54,18 @@ async def test_fixed_words_are_a_whole_turn(autojump_clock: MockClock) -> None:
     played = await play(Script(steps=(Wait(0.1), Leave())), UPDATE, FORCE)
     assert played.types()[3:] == SPOKEN
     assert played.session.spoken == ["Welcome"]
+
+
+async def test_a_turn_with_several_tools(autojump_clock: MockClock) -> None:
+    reply = Reply("One moment.", tool="a", tools=(Use("b", '{"x": 1}'), Use("a")))
+    played = await play(Script(steps=(Say("hi"), Leave()), replies=(reply,)), UPDATE)
+    asked = played.of("response.function_call_arguments.done")
+    assert [(frame["name"], frame["arguments"], frame["output_index"]) for frame in asked] == [
+        ("a", "{}", 1),
+        ("b", '{"x": 1}', 2),
+        ("a", "{}", 3),
+    ]
+    assert len({frame["call_id"] for frame in asked}) == 3
 
 
 async def test_everything_it_sends_keeps_the_contract(autojump_clock: MockClock) -> None:

@@ -5,12 +5,15 @@ still being built, put its name into `OFF`, with the reason.
 """
 
 from collections.abc import Callable, Iterator
+from math import inf
 
 from daemon.core.journal import Claimed, Diverted, Ended, Entry, WebhookVerified
 from daemon.drain import SERVER_GRACE
 from daemon.platforms.xai.realtime import SEND_TIMEOUT
+from daemon.sandbox.session import Session
 from tests.simulation.platform import Line
 from tests.simulation.scenario import GREETING, PROMPT
+from tests.simulation.tools import TIMEOUT
 from tests.simulation.world import World
 
 # Between two attempts to pay a debt.
@@ -190,6 +193,51 @@ def nobody_is_greeted_twice(world: World) -> Iterator[str]:
         made_up = sum(PROMPT in str(frame.get("response")) for frame in heard)
         if fixed + made_up > 1:
             yield f"{line.name} was greeted {fixed + made_up} times"
+
+
+@invariant
+def no_tool_runs_twice(world: World) -> Iterator[str]:
+    """Each use of a tool is run once at the most, and only if the model asked for it."""
+    for line in world.lines:
+        runs = [run.use.id for run in world.runs if run.call_id == line.call.id]
+        asked = {item.get("call_id") for session in line.call.sessions for item in session.items} | {"fc-again"}
+        yield from (f"{line.name} ran {use_id} twice" for use_id in {*runs} if runs.count(use_id) > 1)
+        yield from (f"{line.name} ran {use_id}, which nobody asked for" for use_id in {*runs} - asked)
+
+
+@invariant
+def an_output_is_told_once(world: World) -> Iterator[str]:
+    """On one socket, and on all of them together, unless one broke while it was on its way."""
+    for line in world.lines:
+        everything: list[str] = []
+        for session in line.call.sessions:
+            told = outputs(session)
+            everything += told
+            yield from (f"{line.name} told {use_id} twice" for use_id in {*told} if told.count(use_id) > 1)
+        again = {use_id for use_id in everything if everything.count(use_id) > 1}
+        if again and not any(socket.faulty for socket in line.sockets):
+            yield f"{line.name} told {', '.join(sorted(again))} on two sockets"
+
+
+@invariant
+def what_a_tool_gave_is_told(world: World) -> Iterator[str]:
+    """Soon, as long as there is a sound socket to tell it on and the call goes on."""
+    most = 2 * TIMEOUT
+    for run in world.runs:
+        line = world.platform.lines[run.call_id]
+        ended_at, socket = run.ended_at, line.sockets[-1]
+        # A hang-up, ours or the caller's, comes before the socket's end.
+        until = min(socket.closed_at, *(asked.asked_at for asked in line.hang_ups), line.over_at or inf)
+        if ended_at is None or socket.faulty or max(ended_at, socket.opened_at) + most > until or until == inf:
+            continue
+        if not any(run.use.id in outputs(session) for session in line.call.sessions):
+            yield f"{line.name} never told what {run.use.id} gave at {ended_at:.3f}"
+
+
+def outputs(session: Session) -> list[str]:
+    """Ids of the uses whose output was told on one socket."""
+    items = [frame.get("item", {}) for frame in session.heard]
+    return [item["call_id"] for item in items if item.get("type") == "function_call_output"]
 
 
 @invariant

@@ -3,12 +3,13 @@
 A scenario is a plain record; `draw` makes it from a seed, tests make their own.
 """
 
+import json
 from random import Random
 
 import msgspec
 
-from daemon.config import Agent, Config, Drain, Recovery
-from daemon.sandbox.script import Emit, Leave, Press, Reply, Say, Script, Step, Wait
+from daemon.config import Agent, Config, Drain, HttpTool, Recovery
+from daemon.sandbox.script import Emit, Leave, Press, Reply, Say, Script, Step, Use, Wait
 from tests.configured import configuration, with_xai
 from tests.simulation.faults import (
     TEXTS,
@@ -25,6 +26,14 @@ from tests.simulation.faults import (
 
 GREETING = "Welcome to this simulation."
 PROMPT = "Greet the caller in verse."
+TOOLS = {
+    "book": HttpTool(description="Books.", url="https://api.example.com/", filler="One moment.", filler_after=1.5),
+    "look_up": HttpTool(description="Looks up.", url="https://api.example.com/", idempotent=True),
+}
+AGAIN = json.dumps(
+    {"type": "response.function_call_arguments.done", "call_id": "fc-again", "name": "book", "arguments": "{}"}
+)
+"""A use that is announced as often as a script says so."""
 WORDS = ("yes", "no", "hello", "where", "is", "my", "order", "please", "thank", "you", "goodbye", "speak")
 
 
@@ -109,11 +118,11 @@ def _config(dice: Random) -> Config:
 
 
 def _configured(drain: Drain, max_calls: int, ping_interval: float, **agent: object) -> Config:
-    values = {"instructions": "Help.", "greeting": GREETING, **agent}
+    values = {"instructions": "Help.", "greeting": GREETING, "tools": ("hang_up", *TOOLS), **agent}
     if "greeting_prompt" in values:
         del values["greeting"]
     config = configuration(agent=msgspec.convert(values, Agent), max_calls=max_calls, drain=drain)
-    return with_xai(config, ping_interval=ping_interval)
+    return with_xai(msgspec.structs.replace(config, tools=TOOLS), ping_interval=ping_interval)
 
 
 def _caller(dice: Random, spread: float) -> Caller:
@@ -130,11 +139,32 @@ def _caller(dice: Random, spread: float) -> Caller:
 
 
 def _script(dice: Random) -> Script:
+    if dice.random() < 0.25:
+        return _at_work(dice)
     steps = [_step(dice) for _ in range(dice.choice((0, 0, 1, 1, 2, 4)))]
     if dice.random() < 0.7:
         steps.append(Leave(over=dice.random() < 0.4))
     replies = tuple(_reply(dice) for _ in range(dice.randrange(4)))
     return Script(steps=tuple(steps), replies=replies, seconds_per_word=dice.choice((0.1, 0.3)))
+
+
+def _at_work(dice: Random) -> Script:
+    """A call in which the model uses tools all the time, the caller cuts in, and announcements come twice."""
+    steps: list[Step] = []
+    for _ in range(dice.randint(2, 5)):
+        steps.append(Say(_words(dice, 3), over=dice.random() < 0.4))
+        steps.append(Wait(dice.choice((0.2, 1.0, 4.0, 20.0)), over=dice.random() < 0.5))
+        steps += [Emit(AGAIN)] * dice.choice((0, 0, 1, 2))
+    steps.append(Leave(over=dice.random() < 0.3))
+    replies = tuple(_use(dice) if dice.random() < 0.7 else _reply(dice) for _ in range(dice.randint(3, 8)))
+    return Script(steps=tuple(steps), replies=replies, seconds_per_word=dice.choice((0.1, 0.3)))
+
+
+def _use(dice: Random) -> Reply:
+    if dice.random() < 0.6:
+        return Reply(_words(dice, 3) if dice.random() < 0.3 else "", tool=dice.choice(list(TOOLS)))
+    asked = (*TOOLS, "book", "sing", "hang_up")
+    return Reply(tools=tuple(Use(dice.choice(asked)) for _ in range(dice.randint(2, 4))))
 
 
 def _step(dice: Random) -> Step:
@@ -155,13 +185,15 @@ def _step(dice: Random) -> Step:
 
 
 def _reply(dice: Random) -> Reply:
-    match dice.randrange(8):
+    match dice.randrange(9):
+        case 8:
+            return _use(dice)
         case 0 | 1:
             return Reply(_words(dice, 4), tool="hang_up", arguments='{"reason": "all said"}')
         case 2:
             return Reply(tool="hang_up", arguments=dice.choice(("{}", '{"reason": "done"}', "not json")))
         case 3:
-            return Reply(tool="look_up")
+            return Reply(tool="sing")
         case _:
             return Reply(_words(dice, 5))
 

@@ -20,6 +20,7 @@ from tests.simulation.listener import MemoryListener
 from tests.simulation.platform import Line, Platform
 from tests.simulation.scenario import Scenario
 from tests.simulation.senders import Sender
+from tests.simulation.tools import Run, SimulatedTool
 from tests.simulation.trace import Trace
 
 EPOCH = 1_790_000_000.0
@@ -56,7 +57,14 @@ class World:
         feed.watch(self._record)
         self.client = self.platform.client(config.platform.xai.base_url, API_KEY)
         xai = Xai(config.platform.xai, self.client, self.platform.dial)
-        self.setting = make_setting(config, xai, MemoryLedger(), feed, self.wall, random.Random(scenario.seed))
+        self.runs: list[Run] = []
+        """Every run of a tool."""
+        tools = {
+            name: SimulatedTool(scenario.seed, self.platform, self.runs, idempotent=tool.idempotent)
+            for name, tool in config.tools.items()
+        }
+        ledger, dice = MemoryLedger(), random.Random(scenario.seed)
+        self.setting = make_setting(config, xai, ledger, feed, self.wall, dice, tools)
         self.collector = self.setting.collector
         self.supervisor = Supervisor(self.setting)
         self.stop = Stop()

@@ -1,0 +1,54 @@
+"""What a tool call runs: the tools of `[tools]`, opened once for the whole daemon.
+
+One HTTP client serves them all, and it is not the platform's: it has no key, follows no redirect, reads no proxy
+variables, keeps no cookie and no connection, and connects to public addresses only, unless a tool says otherwise.
+Knows nothing of calls.
+"""
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from http.cookiejar import DefaultCookiePolicy
+
+import httpx
+
+import daemon
+from daemon import config
+from daemon.errors import StartError
+from daemon.tools.base import Tool
+from daemon.tools.connecting import CheckedTransport, Resolve, SystemResolver
+from daemon.tools.http import HttpTool
+
+
+@asynccontextmanager
+async def open_tools(
+    tools: Mapping[str, config.Tool], *, verify: ssl.SSLContext | None = None, resolve: Resolve | None = None
+) -> AsyncIterator[dict[str, Tool]]:
+    """Have the tools ready while the block lasts. Errors: `StartError` if there are no certificates to trust."""
+    if not tools:
+        yield {}
+        return
+    # Without keep-alive no request meets a connection that is just being closed, so it is known whether it got out.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+    inner = httpx.AsyncHTTPTransport(verify=verify or _context(), trust_env=False, limits=limits)
+    headers = {
+        "User-Agent": f"callwarden/{daemon.__version__}",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",  # what is not compressed can't be a bomb
+    }
+    async with httpx.AsyncClient(
+        transport=CheckedTransport(inner, resolve or SystemResolver()),
+        headers=headers,
+        trust_env=False,
+        follow_redirects=False,
+    ) as client:
+        # A cookie would carry one caller's session into another's call.
+        client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        yield {name: HttpTool(tool, client) for name, tool in tools.items()}
+
+
+def _context() -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context()
+    except (OSError, ssl.SSLError) as error:
+        raise StartError(f"cannot read certificates from the system: {error}") from error
