@@ -20,6 +20,7 @@ Start: ledger, platform, tools, addresses, signals, collector, supervisor, recov
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 
 import structlog
@@ -34,6 +35,7 @@ from daemon.config import Config
 from daemon.drain import drain, report
 from daemon.ledger.base import Ledger
 from daemon.ledger.open import OpenLedger, open_ledger
+from daemon.lookup.fetching import Fetch, open_fetch
 from daemon.observe.clock import WallClock, system_clock
 from daemon.observe.eventfile import open_event_file
 from daemon.observe.feed import Feed
@@ -86,8 +88,9 @@ async def run_daemon(
         open_platform(config.platform.xai) as platform,
         open_tools(config.tools) as tools,
         open_event_file(events, feed),
+        _open_fetch(config) as fetch,
     ):
-        setting = make_setting(config, platform, opened.ledger, feed, wall, random.Random(), tools)
+        setting = make_setting(config, platform, opened.ledger, feed, wall, random.Random(), tools, fetch=fetch)
         supervisor = Supervisor(setting)
         # Before signals are ours, so that a look-up of a name that takes for ever can be interrupted.
         listeners = await open_listeners(activation.binds(config.server, passed))
@@ -161,6 +164,8 @@ def make_setting(
     wall: WallClock,
     rng: random.Random,
     tools: Mapping[str, Tool] | None = None,
+    *,
+    fetch: Fetch | None = None,
 ) -> Setting:
     """Put together what every call has around it."""
     collector = DebtCollector(platform, ledger, feed, config.platform.xai, rng)
@@ -173,7 +178,13 @@ def make_setting(
         wall=wall,
         tools=tools or {},
         rng=rng,
+        fetch=fetch,
     )
+
+
+def _open_fetch(config: Config) -> AbstractAsyncContextManager[Fetch | None]:
+    """With what callers are looked up, if any agent wants that."""
+    return open_fetch() if any(agent.lookup.url for agent in config.agents.values()) else nullcontext()
 
 
 def _toggle_pause(supervisor: Supervisor, stop: Stop, notifier: Notifier) -> None:
@@ -209,11 +220,16 @@ def _webhook_app(setting: Setting, supervisor: Supervisor) -> QuartTrio:
     return create_app(
         reception=supervisor,
         verifier=Verifier(secrets, wall=setting.wall, tolerance=config.server.clock_tolerance),
-        read_webhook=setting.platform.read_webhook,
+        read_webhook=partial(setting.platform.read_webhook, keep=_wanted_headers(config)),
         webhook_path=config.server.webhook_path,
         max_body=config.server.max_body,
         body_timeout=config.server.header_timeout,
     )
+
+
+def _wanted_headers(config: Config) -> frozenset[str]:
+    """The SIP headers that some agent is told of, in lower case; of no other is any text kept."""
+    return frozenset(header.lower() for agent in config.agents.values() for header in agent.sip_headers)
 
 
 def _server_limits(config: Config) -> ServerLimits:

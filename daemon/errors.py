@@ -8,8 +8,10 @@ Whose fault decides what happens: ours is an alarm, theirs is a log line.
     │   ├── StartError            something the daemon stands on is missing: an address, a library; exit 69
     │   ├── LedgerUnavailable     the ledger can't take a claim now: disk full, locked, database down
     │   ├── AddressRefused        a tool's host is not in the public internet
+    │   ├── TemplateBroken        words of the configuration that can't be made into a text
     │   └── OutboxFull            the platform stopped reading what we send
     └── TheirFault
+        ├── LookupFailed          the operator's server gave no usable answer about a caller
         ├── WebhookRefused        a delivery that is not signed, or not sense
         └── PlatformError
             ├── PlatformUnavailable   no answer, or 5xx, or 429: worth another try
@@ -69,8 +71,16 @@ class AddressRefused(OurFault):
     """A tool's host has only addresses that a tool may not connect to; the message names the host and the fix."""
 
 
+class TemplateBroken(OurFault):
+    """A template of the configuration can't be used, or can't be rendered; the message says in which line and why."""
+
+
 class OutboxFull(OurFault):
     """More frames wait to be sent on one call than a live connection could ever leave unsent."""
+
+
+class LookupFailed(TheirFault):
+    """There is no usable answer about a caller; the message says why, and nothing of what was asked or answered."""
 
 
 class WebhookRefused(TheirFault):

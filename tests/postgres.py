@@ -16,7 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -145,9 +145,10 @@ class Postgres:
         self.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
         return self.url_of(name)
 
-    def drop_database(self, name: str) -> None:
-        """Drop a database, whoever uses it."""
-        self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    def clear(self, database: str, tables: Iterable[str]) -> None:
+        """Empty the tables of a database, whoever uses it; much quicker than to drop it."""
+        self.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'")
+        self.execute("; ".join(f"DELETE FROM {table}" for table in tables), database=database)
 
     def execute(self, statement: str, *, database: str = "postgres") -> None:
         """Run a statement of the administrator's."""
@@ -171,4 +172,4 @@ def open_postgres() -> Iterator[Postgres]:
             server.start()
             yield server
         finally:
-            server.stop()
+            server.stop(signal.SIGQUIT)  # nobody wants its files any more

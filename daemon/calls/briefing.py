@@ -55,6 +55,7 @@ def _greeting(agent: config.Agent) -> Greeting | None:
 def _session(agent: config.Agent, tools: Mapping[str, config.Tool]) -> SessionSettings:
     turns = agent.turn_detection
     return SessionSettings(
+        model=agent.model or None,
         instructions=agent.instructions,
         voice=agent.voice,
         turn_detection=TurnDetection(

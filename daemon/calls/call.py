@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import trio
 
+from daemon.calls.casting import Casting
 from daemon.calls.outbox import Outbox
 from daemon.calls.setting import Setting
 from daemon.calls.toolbox import Toolbox
@@ -59,12 +60,16 @@ class Call:
         """Where transfers and tools run; exists while the call is attended to."""
         self.toolbox = Toolbox(self)
         self.receipt: Receipt | None = None
+        self.casting: Casting | None = None
+        """Who takes the call, and what they are told; None for one whose agent is given, and knows all it says."""
         self.former: Orphan | None = None
         """How it stood when it was taken over from an owner that is no more, if it was."""
         self.effects: tuple[Effect, ...] = ()
         """Its tools before it was taken over."""
         self.reached = trio.Event()
         """Set once a socket is open, or it is known that there will be none."""
+        self._begun = False
+        """Whether its agent is at work."""
         self.owed = False
         """Whether the collector has taken over the hang-up, and with it the receipt."""
 
@@ -143,11 +148,33 @@ class Call:
     def begin(self) -> None:
         """Configure and greet, on the call's first socket; a caller who was greeted before is not greeted again."""
         self.remember(journal.Joined(seconds=self.since_webhook()))
+        if self.casting is not None:
+            self._cast(self.casting)
         now = trio.current_time()
         if self.former is None or not self.former.joined:
             self.obey(self.conversation.start(now))
         else:
             self.obey(self.conversation.adopt(now, self.since_webhook(), self.effects))
+
+    def _cast(self, casting: Casting) -> None:
+        """Give the call its agent, before a word is said; nobody has fed the conversation so far."""
+        before, agent = self.conversation.agent, casting.cast(self.incoming, self.setting.wall())
+        self.conversation = Conversation(agent, ready_timeout=self.setting.config.platform.xai.ready_timeout)
+        self._begun = True
+        if casting.earlier is not None:
+            self.remember(journal.Continued(earlier=casting.earlier))
+        if agent.name != before.name:
+            self.remember(journal.AgentChosen(agent=agent.name))
+            if self.errands is not None:
+                self.errands.start_soon(
+                    self.setting.ledger.assign, self.id, agent.name, name=f"note of agent {self.id}"
+                )
+
+    def inform(self) -> None:
+        """Something was learnt of the caller; an agent that is talking already is told at once."""
+        if self.casting is not None and self._begun:
+            agent = self.casting.cast(self.incoming, self.setting.wall())
+            self.obey(self.conversation.instruct(agent.session.instructions or ""))
 
     def resume(self) -> None:
         """Configure a new socket's session, ahead of everything that waits to be sent."""

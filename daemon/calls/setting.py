@@ -1,6 +1,6 @@
 """What every call in this process has around it.
 
-Made once by the app; imports config, ledger, observe, platforms, tools.
+Made once by the app; imports config, ledger, lookup, observe, platforms, tools.
 """
 
 import random
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from daemon.calls.collector import DebtCollector
 from daemon.config import Config
 from daemon.ledger.base import Ledger
+from daemon.lookup.fetching import Fetch
 from daemon.observe.clock import WallClock
 from daemon.observe.feed import Feed
 from daemon.platforms.base import Platform
@@ -30,3 +31,5 @@ class Setting:
     """What agents can do besides talking, by name."""
     rng: random.Random = field(default_factory=random.Random)
     """For jitter only."""
+    fetch: Fetch | None = None
+    """With what callers are looked up; None if no agent does so."""

@@ -16,8 +16,10 @@ from daemon.calls.admission import Offer, Repeat, Verdict
 from daemon.calls.attending import attend
 from daemon.calls.briefing import brief
 from daemon.calls.call import Call
+from daemon.calls.casting import Casting
 from daemon.calls.overflow import announcer, divert
 from daemon.calls.recovery import debt_of, why_not_to_go_on
+from daemon.calls.roles import Role
 from daemon.calls.setting import Setting
 from daemon.calls.transfer import start_transfer
 from daemon.core import journal
@@ -45,6 +47,7 @@ class Supervisor:
         self._setting = setting
         config = setting.config
         self._agents = {name: brief(name, agent, config.tools) for name, agent in config.agents.items()}
+        self._roles = {name: Role(self._agents[name], agent) for name, agent in config.agents.items()}
         self._live: dict[str, tuple[Call, Offer]] = {}
         self._answered: dict[str, None] = {}
         self._changed = trio.Event()
@@ -79,7 +82,9 @@ class Supervisor:
         obstacle = self._obstacle(incoming)
         if obstacle is None:
             agent = self._agents[self._setting.config.numbers[incoming.called or ""].agent]
-            return self._start(self._tasks, Call(incoming, agent, self._setting), ())
+            call = Call(incoming, agent, self._setting)
+            call.casting = Casting(self._roles, agent.name)
+            return self._start(self._tasks, call, ())
         plan = self._plan(incoming, obstacle)
         if isinstance(plan[0], Refuse):
             return Offer.decided(obstacle)
@@ -104,6 +109,7 @@ class Supervisor:
             return None
         call = Call(incoming, agent, self._setting)
         call.former = orphan
+        call.casting = Casting(self._roles, agent.name, adopted=True)
         self._start(self._tasks, call, ())
         return call
 
@@ -203,7 +209,9 @@ class Supervisor:
             await attend(call)
             return
         try:
-            won = await self._setting.ledger.claim(call.incoming, call.conversation.agent.name)
+            # What is in headers is for the agent only; nobody keeps it.
+            claimed = msgspec.structs.replace(call.incoming, headers=())
+            won = await self._setting.ledger.claim(claimed, call.conversation.agent.name)
         except LedgerUnavailable as error:
             structlog.get_logger().error("call_not_claimed", why=str(error))
             return

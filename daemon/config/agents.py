@@ -8,16 +8,26 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from daemon.config.checks import distinct
+from daemon.config.checks import distinct, phrases
 from daemon.config.kinds import (
     Check,
     Duration,
     KeyTerm,
     Language,
+    Phrase,
+    RedialDuration,
+    SipHeader,
     Terminator,
     Timeout,
+    TimeZone,
     TurnDuration,
+    Voice,
 )
+from daemon.config.lookupchecks import each_once
+from daemon.config.lookups import Lookup
+
+Model = Literal["", "grok-voice-latest", "grok-voice-think-fast-2.0", "grok-voice-think-fast-1.0"]
+"""Models that the platform documents; empty for its own choice."""
 
 
 class TurnDetection(Struct, frozen=True, kw_only=True):
@@ -29,8 +39,8 @@ class TurnDetection(Struct, frozen=True, kw_only=True):
     """Seconds of silence that end the caller's turn."""
     prefix_padding: TurnDuration | None = None
     """Seconds of sound from before the speech began that are kept with it."""
-    idle_timeout: Duration | None = None
-    """Seconds without speech after which the platform asks whether the caller is still there."""
+    idle_timeout: Timeout | None = None
+    """Seconds without speech after which the platform, by itself, has the agent ask whether the caller is there."""
 
 
 class Keypad(Struct, frozen=True, kw_only=True):
@@ -47,13 +57,29 @@ class Keypad(Struct, frozen=True, kw_only=True):
 
 
 class Agent(Struct, frozen=True, kw_only=True):
-    """`[agents.NAME]`: one named way to answer."""
+    """`[agents.NAME]`: one named way to answer.
 
+    Instructions, greetings and greeting prompts are templates; `daemon/texts` says what may stand in them.
+    """
+
+    extends: str = ""
+    """Name of another agent, whose keys hold where this one has none of its own; empty for none."""
+    abstract: bool = False
+    """Whether it is only there to be extended: it may lack instructions, no number routes to it, and once loaded it
+    is gone. Not inherited."""
     instructions: str = ""
     """What the agent is told to be and do. Once loaded this is always the text, also if it came from a file."""
     instructions_file: str = ""
     """File with the instructions, relative to the configuration file, in place of `instructions`."""
-    voice: Annotated[str, Meta(min_length=1)] = "eve"
+    timezone: TimeZone = "UTC"
+    """Time zone of the time that templates speak of, such as `Europe/Berlin`."""
+    sip_headers: Annotated[tuple[SipHeader, ...], Meta(max_length=8), Check(each_once)] = ()
+    """SIP headers of the call that the agent is told of: to the model as data, to templates as phone numbers."""
+    lookup: Lookup = field(default_factory=Lookup)
+    """Who is asked about the caller."""
+    model: Model = ""
+    """Model to ask for; on a phone call the platform may stay with its own. Empty for its own choice."""
+    voice: Voice = "eve"
     """Voice of the platform, or the id of a custom one."""
     greeting: str = ""
     """Fixed first words; empty for none."""
@@ -71,10 +97,15 @@ class Agent(Struct, frozen=True, kw_only=True):
     """Whether the caller's words are transcribed as they are spoken, not only after each turn."""
     speed: Annotated[float, Meta(ge=0.7, le=1.5)] = 1.0
     """Speed of speech, 0.7 to 1.5; 1.0 is normal."""
-    replace: dict[str, str] = field(default_factory=dict)
-    """How written phrases are to be spoken."""
+    replace: Annotated[dict[Phrase, str], Check(phrases)] = field(default_factory=dict)
+    """How written phrases are to be spoken: whole words, in whatever case."""
     resumption: bool = False
-    """Whether the platform keeps a broken connection's conversation, to be taken up again."""
+    """Whether the platform keeps the conversation, to be taken up again on another connection or another call."""
+    redial: RedialDuration = 0.0
+    """Seconds after a call in which the same caller, calling the same number, goes on with its conversation; at most
+    the 30 minutes for which the platform keeps it. 0 is never. Needs `resumption`."""
+    redial_greeting: str = ""
+    """Fixed first words to a caller who goes on with an earlier conversation; empty for those of every call."""
     tools: Annotated[tuple[str, ...], Check(distinct)] = ("hang_up",)
     """Names of the tools the agent may use, built in or from `[tools]`."""
     max_duration: Timeout = 1800.0

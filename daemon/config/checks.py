@@ -195,6 +195,30 @@ def language(text: str) -> str:
     return text
 
 
+def voice(text: str) -> str:
+    """Accept the name of a voice, or the id of a custom one."""
+    if not re.fullmatch(r"\S*", text):
+        raise ValueError('the name of a voice, such as "eve", or the id of a custom one has no spaces')
+    return text
+
+
+def phrase(text: str) -> str:
+    """Accept words to be spoken in another way."""
+    if not text.strip():
+        raise ValueError("expected a word or a phrase")
+    return text
+
+
+def phrases(replace: dict[str, str]) -> dict[str, str]:
+    """Accept phrases of which no two are the same to the platform, which takes no notice of case."""
+    seen: dict[str, str] = {}
+    for words in replace:
+        other = seen.setdefault(words.casefold(), words)
+        if other != words:
+            raise ValueError(f'"{words}" and "{other}" are the same phrase to the platform')
+    return replace
+
+
 def terminator(text: str) -> str:
     """Accept one key of a telephone's keypad, or nothing."""
     if text and not re.fullmatch(r"[0-9*#]", text):

@@ -2,7 +2,7 @@
 
 To mypy and to every user of a record a `Duration` is a plain float and a `Size` a plain int; the mark only tells
 the decoder how the file writes them. Owned by the configuration room; imports msgspec and this room's units,
-checks, parameters, plans and secrets. Must never decode anything itself.
+checks, lookupchecks, parameters, plans, toolchecks and secrets. Must never decode anything itself.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from daemon.config import checks, plans, toolchecks
+from daemon.config import checks, lookupchecks, plans, toolchecks
 from daemon.config.parameters import parameters
 from daemon.config.secrets import Secret, check_api_key, check_webhook_secret
 from daemon.config.units import (
@@ -70,6 +70,10 @@ Timeout = Annotated[float, _DURATION, Meta(gt=0)]
 """Seconds, more than zero: a time limit of nothing would never let anything succeed."""
 TurnDuration = Annotated[float, _DURATION, Meta(le=10)]
 """Seconds, as far as the platform's turn detection takes them."""
+RedialDuration = Annotated[float, _DURATION, Meta(le=1800)]
+"""Seconds, as far as the platform keeps a conversation that has ended."""
+LookupTimeout = Annotated[float, _DURATION, Meta(ge=0.1, le=10)]
+"""Seconds that a caller may be kept waiting before the first word."""
 LeaseDuration = Annotated[float, _DURATION, Meta(ge=2)]
 """Seconds between signs of life that a busy machine can keep."""
 Size = Annotated[int, _SIZE, Meta(ge=1)]
@@ -96,6 +100,9 @@ AgentName = Annotated[str, Check(checks.agent_name)]
 DestinationName = Annotated[str, Check(checks.destination_name)]
 Language = Annotated[str, Check(checks.language)]
 Terminator = Annotated[str, Check(checks.terminator)]
+TimeZone = Annotated[str, Check(lookupchecks.time_zone)]
+Phrase = Annotated[str, Check(checks.phrase)]
+Voice = Annotated[str, Meta(min_length=1), Check(checks.voice)]
 KeyTerm = Annotated[str, Meta(min_length=1, max_length=50)]
 
 ToolName = Annotated[str, Check(toolchecks.tool_name)]
@@ -111,6 +118,13 @@ JsonPointer = Annotated[str, Check(toolchecks.json_pointer)]
 PrivatePlace = Annotated[str, Check(toolchecks.private_place)]
 ResponseSize = Annotated[int, _SIZE, Meta(ge=1, le=4 << 20)]
 """Bytes that a model can still be given."""
+SipHeader = Annotated[str, Check(lookupchecks.sip_header)]
+LookupUrl = Annotated[str, Check(lookupchecks.lookup_url)]
+FieldName = Annotated[str, Check(lookupchecks.field_name)]
+FieldPointer = Annotated[str, Check(lookupchecks.json_pointer)]
+FieldDefault = Annotated[Any, Check(lookupchecks.default)]
+"""A string, a number, or a boolean."""
+AgentPointer = Annotated[str, Check(lookupchecks.optional_pointer)]
 
 ApiKey = Annotated[Secret, Check(check_api_key)]
 WebhookSecret = Annotated[Secret, Check(check_webhook_secret)]

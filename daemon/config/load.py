@@ -10,11 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from daemon.config.agreement import check_agreement, tables
 from daemon.config.decode import Decoder
+from daemon.config.inheritance import inherit
 from daemon.config.overrides import apply_overrides
 from daemon.config.records import Config
 from daemon.config.report import Report
+from daemon.config.texts import check_texts
 from daemon.errors import ConfigError, Problem
 
 _SQLITE: Final = "sqlite:///"
@@ -32,14 +36,18 @@ def load(path: Path, overrides: Sequence[str] = (), env: Mapping[str, str] | Non
     document = _read(path)
     report = Report(path.name)
     apply_overrides(document, overrides, report)
-    check_agreement(document, report)
+    incomplete = inherit(document, report)
+    check_agreement(document, report, incomplete)
     _locate_authorities(document, path.parent, report)
     _fetch_instructions(document, path.parent, report)
+    check_texts(document, report, incomplete)
     _locate_ledger(document, path.parent)
     config = Decoder(report, os.environ if env is None else env).table(Config, document)
     if config is None or report.problems:
-        raise ConfigError(*report.problems)
-    return config
+        # What is wrong with an inherited key is wrong in every heir.
+        raise ConfigError(*dict.fromkeys(report.problems))
+    concrete = {name: agent for name, agent in config.agents.items() if not agent.abstract}
+    return msgspec.structs.replace(config, agents=concrete)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -58,6 +58,8 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     """The tools that we run, by name."""
     greeting: Greeting | None = None
     """None: the caller speaks first."""
+    data: str = ""
+    """What it is told of the call beside its instructions, as JSON; empty for nothing."""
     keypad: KeypadRules = KeypadRules()
     max_duration: float = 1800.0
     """Seconds after which the call is brought to an end."""

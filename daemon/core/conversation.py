@@ -29,13 +29,15 @@ from daemon.core.frames import (
     Frame,
     ItemCreate,
     ResponseCreate,
-    ResponseSettings,
+    SessionSettings,
     SessionUpdate,
+    data,
+    made_up,
     spoken_exactly,
 )
 from daemon.core.keypad import Entry, KeypadBuffer
 from daemon.core.silence import Silence
-from daemon.core.transcript import Transcript, Turn
+from daemon.core.transcript import Transcript
 from daemon.core.turns import AgentTurns, Move
 
 # So much nonsense in a row is no accident; a broken stream must not be listened to for two hours.
@@ -87,14 +89,15 @@ class Conversation:
         greeting = self._greet()
         if self.agent.announcement and isinstance(self.agent.greeting, FixedGreeting):
             greeting = self._turns.leave(self.agent.greeting.words, ("announcement",), now, final=True)
-        return [update, *self._carry_out(greeting)]
+        return [update, *self._carry_out([*self._told(), *greeting])]
 
     def resume(self, now: float) -> list[Command]:
         """Configure a new session on the same call: no greeting, but what the model still waits for.
 
         The first command is the configuration. Not to be called after the end.
         """
-        return [self._configure(now), *self._carry_out(self._turns.resume(now))]
+        kept = self.agent.session.resumption is not None
+        return [self._configure(now), *self._carry_out([*([] if kept else self._told()), *self._turns.resume(now)])]
 
     def adopt(self, now: float, age: float, effects: Sequence[Effect]) -> list[Command]:
         """Go on with a call whose daemon died, in place of `start`: no greeting, but what its tools gave.
@@ -116,6 +119,20 @@ class Conversation:
         moves = self._turns.tool_done(use_id, output, now, why)
         self._silence.agent_heard(now, done=False)
         return self._carry_out(moves)
+
+    def instruct(self, instructions: str) -> list[Command]:
+        """Tell the agent something else from now on, in the middle of the talk; nothing if it is what it was told."""
+        session = self.agent.session
+        if self.ended or instructions == session.instructions:
+            return []
+        self.agent = msgspec.structs.replace(
+            self.agent, session=msgspec.structs.replace(session, instructions=instructions)
+        )
+        return self._carry_out([SessionUpdate(session=SessionSettings(instructions=instructions))])
+
+    def _told(self) -> list[Move]:
+        """What the agent is to know of the call; where the platform keeps the conversation, it is told once."""
+        return [data(self.agent.data)] if self.agent.data else []
 
     def _configure(self, now: float) -> SendFrame:
         self._ready_by = now + self._ready_timeout
@@ -187,12 +204,9 @@ class Conversation:
             case FixedGreeting(words, interruptible):
                 return [spoken_exactly(words, interruptible=interruptible), journal.Greeted(generated=False)]
             case greeting:
-                turn = ResponseCreate(response=ResponseSettings(instructions=greeting.prompt))
-                return [turn, journal.Greeted(generated=True)]
+                return [made_up(greeting.prompt), journal.Greeted(generated=True)]
 
-    # What the platform says
-
-    def _react(self, event: ev.Event, now: float) -> list[Move]:
+    def _react(self, event: ev.Event, now: float) -> Sequence[Move]:
         if isinstance(event, Uneventful):
             return []
         if isinstance(event, OfTheCaller):
@@ -208,11 +222,11 @@ class Conversation:
             case ev.SpokenDelta() | ev.TextDelta() | ev.TextDeltaAlias():
                 self._turns.says(event.delta or "", now)
                 self._silence.agent_heard(now, done=False)
-                return _said(self.transcript.append(event.item_id or "", "agent", event.delta or ""))
+                return journal.said(self.transcript.append(event.item_id or "", "agent", event.delta or ""))
             case ev.SpokenDone(item_id=item_id, transcript=text):
-                return _said(self.transcript.finish(item_id or "", "agent", text))
+                return journal.said(self.transcript.finish(item_id or "", "agent", text))
             case ev.ItemTruncated(item_id=item_id, transcript=text):
-                return _said(self.transcript.cut(item_id or "", "agent", text)) if text else []
+                return journal.said(self.transcript.cut(item_id or "", "agent", text)) if text else []
             case ev.FunctionCalled():
                 return self._turns.wants(event, now)
             case ev.ResponseDone():
@@ -229,7 +243,7 @@ class Conversation:
             case _:
                 assert_never(event)
 
-    def _hear(self, event: OfTheCaller, now: float) -> list[Move]:
+    def _hear(self, event: OfTheCaller, now: float) -> Sequence[Move]:
         match event:
             case ev.SpeechStarted():
                 self._silence.caller_active(now, speaking=True)
@@ -265,27 +279,22 @@ class Conversation:
             for digits, trigger in entries
         ]
 
-    def _caller_said(self, event: ev.TranscriptUpdated | ev.TranscriptCompleted) -> list[Move]:
+    def _caller_said(self, event: ev.TranscriptUpdated | ev.TranscriptCompleted) -> Sequence[Move]:
         if event.transcript is None:
             return []
         final = isinstance(event, ev.TranscriptCompleted) and event.final
-        return _said(self.transcript.replace(event.item_id or "", "caller", event.transcript, final=final))
+        return journal.said(self.transcript.replace(event.item_id or "", "caller", event.transcript, final=final))
 
     def _complained(self, event: ev.ErrorReported) -> list[Move]:
         error = event.error or ev.ErrorBody()
         words = (error.message[:_LONGEST_WORDS],) if error.message else ()
         if event.fatal:
             return [HangUp((f"platform error {error.type}", *words))]
-        if error.event_id is not None and error.event_id == self._update_id:
+        cause = error.event_id or ""
+        if cause == self._update_id:
             return [HangUp(("session.update refused by the platform", *words))]
         if event.benign:
-            if error.event_id is not None and error.event_id == self._ask_id:
+            if cause == self._ask_id:
                 self._turns.ask_again()
             return []
         return [journal.PlatformComplained(type=error.type, code=error.code, message=error.message)]
-
-
-def _said(turn: Turn | None) -> list[Move]:
-    if turn is None:
-        return []
-    return [journal.Said(item_id=turn.item_id, speaker=turn.speaker, text=turn.text, final=turn.final)]

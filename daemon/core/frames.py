@@ -75,6 +75,8 @@ class FunctionTool(_Wire, frozen=True, kw_only=True, tag_field="type", tag="func
 class SessionSettings(_Wire, frozen=True, kw_only=True):
     """What a session is configured with."""
 
+    model: str | None = None
+    """On a phone call the platform may stay with its own; `session.updated` says which one it is."""
     instructions: str | None = None
     voice: str | None = None
     turn_detection: TurnDetection | None = None
@@ -121,10 +123,25 @@ class ForceMessage(_Wire, frozen=True, kw_only=True, tag_field="type", tag="forc
     """False: the caller is not listened to until it has been heard."""
 
 
+class DataPart(_Wire, frozen=True, kw_only=True):
+    """Text that is read and not spoken."""
+
+    type: Literal["input_text"]
+    text: str
+
+
+class Message(_Wire, frozen=True, kw_only=True, tag_field="type", tag="message"):
+    """Something for the model to know. It answers when it is asked for a turn, not before."""
+
+    role: Literal["user"]
+    """As much trusted as what the caller says; never more."""
+    content: tuple[DataPart, ...]
+
+
 class ItemCreate(_Frame, frozen=True, kw_only=True, tag="conversation.item.create"):
     """Add an item to the conversation."""
 
-    item: FunctionCallOutput | ForceMessage
+    item: FunctionCallOutput | ForceMessage | Message
 
 
 class ResponseSettings(_Wire, frozen=True, kw_only=True):
@@ -154,3 +171,13 @@ def spoken_exactly(text: str, *, interruptible: bool = True) -> ItemCreate:
     """Have words spoken exactly as given."""
     part = TextPart(type="output_text", text=text)
     return ItemCreate(item=ForceMessage(role="assistant", content=(part,), interruptible=interruptible))
+
+
+def data(text: str) -> ItemCreate:
+    """Give the model data about the call, JSON as text, in an item of its own."""
+    return ItemCreate(item=Message(role="user", content=(DataPart(type="input_text", text=text),)))
+
+
+def made_up(prompt: str) -> ResponseCreate:
+    """Have one turn made up by the model; `prompt` is its only instruction for it."""
+    return ResponseCreate(response=ResponseSettings(instructions=prompt))

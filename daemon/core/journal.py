@@ -9,7 +9,7 @@ import msgspec
 
 from daemon.core.keypad import Trigger
 from daemon.core.receipts import Receipt
-from daemon.core.transcript import Speaker
+from daemon.core.transcript import Speaker, Turn
 
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=lambda name: name):
@@ -50,6 +50,30 @@ class Joined(_Entry, frozen=True, kw_only=True):
 
     seconds: float
     """Since the webhook."""
+
+
+class CallerLookedUp(_Entry, frozen=True, kw_only=True):
+    """A server of the operator's was asked about the caller, or would have been."""
+
+    result: str
+    """`found`, `unknown` (to it), `late`, `failed`, or `withheld` (the caller's number)."""
+    seconds: float
+    """How long it took."""
+    why: str
+    """What was wrong, if anything."""
+
+
+class AgentChosen(_Entry, frozen=True, kw_only=True):
+    """Another agent takes the call than its number's, because the lookup says so."""
+
+    agent: str
+
+
+class Continued(_Entry, frozen=True, kw_only=True):
+    """The caller called a moment ago, and goes on with that conversation."""
+
+    earlier: str
+    """The id of the earlier call."""
 
 
 class LineLost(_Entry, frozen=True, kw_only=True):
@@ -190,6 +214,9 @@ Entry = (
     | TakenOver
     | Diverted
     | Joined
+    | CallerLookedUp
+    | AgentChosen
+    | Continued
     | LineLost
     | Rejoined
     | CheckedIn
@@ -220,3 +247,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Unix seconds."""
     call_id: str
     entry: Entry
+
+
+def said(turn: Turn | None) -> list[Said]:
+    """A turn's words as an entry, if there is anything new in them."""
+    if turn is None:
+        return []
+    return [Said(item_id=turn.item_id, speaker=turn.speaker, text=turn.text, final=turn.final)]

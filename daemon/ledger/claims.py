@@ -56,6 +56,11 @@ def joined(connection: Connection, call_id: str, epoch: str, ago: float = 0.0) -
     return connection.execute(update(calls).where(_is(call_id, epoch)).values(joined_at=first)).rowcount == 1
 
 
+def assign(connection: Connection, call_id: str, epoch: str, agent: str) -> bool:
+    """Note which agent has the call; False if the call is not ours."""
+    return connection.execute(update(calls).where(_is(call_id, epoch)).values(agent=agent)).rowcount == 1
+
+
 def owe(connection: Connection, call_id: str, epoch: str, reasons: tuple[str, ...]) -> bool:
     """Note why the call is to be hung up; False if the call is not ours, or has its receipt."""
     noted = update(calls).where(_is(call_id, epoch), calls.c.outcome.is_(None)).values(owed_for=as_json(reasons))

@@ -35,6 +35,7 @@ class Database:
         self._limiter = trio.CapacityLimiter(CONNECTIONS)
         self._turns = Turns() if engines.file else None
         self._abandoned: list[tuple[float, Grip]] = []
+        self._closed = False
 
     async def write(
         self, work: Callable[[Connection], T], *, lazy: bool = False, urgent: bool = False, limit: float = LIMIT
@@ -72,6 +73,13 @@ class Database:
     async def run(self, work: Callable[[], T]) -> T:
         """Run something that blocks and is no transaction. Not to be cancelled."""
         return await trio.to_thread.run_sync(work)
+
+    def close(self) -> None:
+        """Close every connection for good, those in use as soon as they are not."""
+        self._closed = True
+        for _, grip in self._abandoned:
+            grip.cut()
+        self.engines.dispose()
 
     async def reset(self) -> None:
         """Close every connection, so that the next transactions see what is there now."""
@@ -124,7 +132,7 @@ class Database:
             raise
 
     def _transact(self, engine: Engine, work: Callable[[Connection], T], grip: Grip, *, reads: bool) -> T:
-        with _closed_if_late(engine), engine.connect() as connection:
+        with self._closed_if_late(engine), engine.connect() as connection:
             if replaced(connection):
                 fix = "stop Callwarden before you move the file away or put another in its place"
                 raise LedgerUnavailable(f"{self.engines.where}: the file was replaced while it was open; {fix}")
@@ -146,13 +154,12 @@ class Database:
     def _too_slow(self, limit: float) -> LedgerUnavailable:
         return LedgerUnavailable(f"{self.engines.where}: no answer within {limit:g} s")
 
-
-@contextmanager
-def _closed_if_late(engine: Engine) -> Iterator[None]:
-    """Close the connection that is used in the block, if every other one was closed meanwhile."""
-    pool = engine.pool
-    try:
-        yield
-    finally:
-        if engine.pool is not pool:
-            pool.dispose()
+    @contextmanager
+    def _closed_if_late(self, engine: Engine) -> Iterator[None]:
+        """Close the connection that is used in the block, if every other one was closed meanwhile."""
+        pool = engine.pool
+        try:
+            yield
+        finally:
+            if self._closed or engine.pool is not pool:
+                pool.dispose()

@@ -1,8 +1,7 @@
 """The durable ledger: SQLite or PostgreSQL, and a spool for what they can't take now.
 
-Keeps the promises of `base.Ledger`. What was promised is first written to the database; while that is down, a claim
-goes by `[ledger] on_failure`, and everything after a claim goes to the spool. Imports this room, core, errors and
-observe; what runs beside it is in `keeping.py`.
+Keeps the promises of `base.Ledger`: writes to the database; while that is down, a claim goes by `[ledger] on_failure`,
+and everything after it to the spool. Imports this room, core, errors, observe; `keeping.py` has what runs beside it.
 """
 
 import uuid
@@ -10,15 +9,16 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import islice
 
+import msgspec
 import structlog
 import trio
 from sqlalchemy import Connection
 
 from daemon.core.effects import Effect, ToolUse
-from daemon.core.incoming import IncomingCall
+from daemon.core.incoming import IncomingCall, PastCall
 from daemon.core.receipts import Debt, Receipt
 from daemon.errors import LedgerUnavailable
-from daemon.ledger import effects, operations
+from daemon.ledger import effects, operations, redial
 from daemon.ledger.claims import Claim
 from daemon.ledger.database import Database
 from daemon.ledger.failures import Unwritable
@@ -130,6 +130,17 @@ class DurableLedger:
             held.joined = True
         await self._keep(operations.Joined(call_id=call_id, epoch=self._owner(call_id), at=self._wall()))
 
+    async def assign(self, call_id: str, agent: str) -> None:
+        """Note that another agent has the call."""
+        if held := self.held.get(call_id):
+            held.claim = msgspec.structs.replace(held.claim, agent=agent)
+        owner = self._owner(call_id)
+        await self._keep(operations.Assigned(call_id=call_id, epoch=owner, agent=agent, at=self._wall()))
+
+    async def last_call(self, caller: str, called: str, *, within: float) -> PastCall | None:
+        """The latest call between two numbers, if the database says so at once."""
+        return await redial.ask(self._database, caller, called, within) if self._health.up else None
+
     async def owe(self, debt: Debt) -> None:
         """Note that the call's hang-up is owed."""
         if held := self.held.get(debt.call_id):
@@ -151,7 +162,10 @@ class DurableLedger:
             claim=held.claim if held else None,
             at=self._wall(),
         )
-        return await self._keep(done)
+        kept = await self._keep(done)
+        if kept and (held := self.held.get(call_id)):
+            held.settled = True
+        return kept
 
     async def ours(self, call_id: str) -> bool:
         """Whether the call is still ours."""
@@ -159,7 +173,8 @@ class DurableLedger:
             await self._lease.refresh()
         # While the ledger is down, nobody can have relieved us that we could know of, and the caller is on our line.
         await trio.lowlevel.checkpoint()
-        return call_id in self.held
+        held = self.held.get(call_id)
+        return held is not None and not held.settled
 
     async def begin_effect(self, call_id: str, use: ToolUse) -> Effect | None:
         """Record that a tool is about to be run."""

@@ -107,12 +107,12 @@ def debts(connection: Connection, epoch: str) -> frozenset[str]:
     return frozenset(connection.execute(select(calls.c.call_id).where(calls.c.epoch == epoch, _DEBT)).scalars())
 
 
-def owners(connection: Connection, call_ids: Collection[str]) -> dict[str, str]:
-    """Whose calls are, as far as they are in the ledger."""
+def owners(connection: Connection, call_ids: Collection[str]) -> dict[str, tuple[str, bool]]:
+    """Whose calls are, and whether they have their receipt, as far as they are in the ledger."""
     if not call_ids:
         return {}
-    found = connection.execute(select(calls.c.call_id, calls.c.epoch).where(calls.c.call_id.in_(call_ids)))
-    return {row.call_id: row.epoch for row in found}
+    wanted = select(calls.c.call_id, calls.c.epoch, calls.c.outcome).where(calls.c.call_id.in_(call_ids))
+    return {row.call_id: (row.epoch, row.outcome is not None) for row in connection.execute(wanted)}
 
 
 def orphans(connection: Connection, call_ids: Collection[str], former: Mapping[str, str]) -> tuple[Orphan, ...]:

@@ -16,7 +16,7 @@ _SQLITE = (
     ("database is locked", "another program holds it locked: find it with `fuser`"),
     ("malformed", CORRUPT := "the file is corrupt: move it away or restore a backup"),
     ("not a database", CORRUPT),
-    ("unable to open", "it can't be opened: make its folder exist and be writable"),
+    ("unable to open", "it can't be opened: make its folder exist, and it and its file system writable"),
     ("no such table", TABLES := "its tables are missing: run `callwarden ledger migrate`"),
     ("interrupted", "it is too slow"),
 )

@@ -29,6 +29,8 @@ class Held(msgspec.Struct, kw_only=True):
     """When it became ours, by this machine's wall clock."""
     joined: bool = False
     owed_for: tuple[str, ...] = ()
+    settled: bool = False
+    """Whether it has a receipt, which the spool keeps for the ledger."""
     effects: dict[str, Effect] = msgspec.field(default_factory=dict)
     """By the id of the use, oldest first."""
 

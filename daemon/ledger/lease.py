@@ -128,6 +128,7 @@ class Lease:
         relieved = epochs.relieve(connection, [*silent, *dead])
         former = epochs.adopt(connection, self.epoch)
         owed = epochs.debts(connection, self.epoch)
+        # Looked at one by one: some may have come into the ledger since a moment ago.
         doubtful = known - owed
         owners = epochs.owners(connection, doubtful)
         return Beat(
@@ -135,9 +136,9 @@ class Lease:
             living=tuple(living),
             relieved=tuple(relieved),
             orphans=epochs.orphans(connection, owed - known, former),
-            elsewhere=tuple(call_id for call_id, owner in owners.items() if owner != self.epoch),
+            elsewhere=tuple(call_id for call_id, (owner, _) in owners.items() if owner != self.epoch),
             missing=tuple(doubtful - owners.keys()),
-            ended=tuple(call_id for call_id, owner in owners.items() if owner == self.epoch),
+            ended=tuple(call_id for call_id, (owner, over) in owners.items() if owner == self.epoch and over),
             orders=tuple(orders.take(connection, self.epoch)),
         )
 

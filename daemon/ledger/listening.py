@@ -4,6 +4,7 @@ A connection of its own, waited for by Trio and never by a thread. Owner of no n
 Imports Trio, psycopg and this room; a lost notification is found by the heartbeat, so every failure here is harmless.
 """
 
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -33,20 +34,23 @@ async def listen(engine: Engine, wake: Callable[[], None]) -> None:
 
 @asynccontextmanager
 async def _connection(engine: Engine) -> AsyncIterator[psycopg.Connection]:
+    made: list[psycopg.Connection] = []
     abandoned = False
+    lock = threading.Lock()
 
-    def connect() -> psycopg.Connection:
+    def connect() -> None:
         connection = psycopg.connect(**connect_arguments(engine), autocommit=True)
-        if abandoned:
-            connection.close()
-        else:
-            connection.execute(f"LISTEN {CHANNEL}")
-        return connection
+        with lock:
+            made.append(connection)
+            if abandoned:
+                connection.close()
+        connection.execute(f"LISTEN {CHANNEL}")
 
     try:
-        connection = await trio.to_thread.run_sync(connect, abandon_on_cancel=True)
-    except trio.Cancelled:
-        abandoned = True
-        raise
-    with connection:
-        yield connection
+        await trio.to_thread.run_sync(connect, abandon_on_cancel=True)
+        yield made[0]
+    finally:
+        with lock:
+            abandoned = True
+            for connection in made:
+                connection.close()

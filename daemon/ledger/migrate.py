@@ -3,6 +3,7 @@
 Imports Alembic, SQLAlchemy, errors and this room's engine; never run without a lock, as several nodes start at once.
 """
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -22,12 +23,15 @@ PATIENCE = 90.0
 """Seconds for which `make_ready` may take: somebody else's migration, and our own."""
 
 
+@cache
+def revisions() -> tuple[str, ...]:
+    """The revisions that this version of Callwarden knows, newest first."""
+    return tuple(script.revision for script in ScriptDirectory(str(_FOLDER)).walk_revisions())
+
+
 def newest() -> str:
     """The revision this version of Callwarden works with."""
-    head = ScriptDirectory(str(_FOLDER)).get_current_head()
-    if head is None:
-        raise AssertionError("there are no migrations")
-    return head
+    return revisions()[0]
 
 
 def prepare(engines: Engines) -> None:
@@ -65,8 +69,7 @@ def migrate(engines: Engines) -> tuple[str | None, str]:
 
 def refuse_newer(current: str | None, where: str) -> None:
     """Raise `ConfigError` if this revision is none that we know."""
-    known = {script.revision for script in ScriptDirectory(str(_FOLDER)).walk_revisions()}
-    if current is not None and current not in known:
+    if current is not None and current not in revisions():
         fix = "install that version again, or restore a backup from before it"
         raise ConfigError(Problem("[ledger] url", f"{where} was made by a newer version of Callwarden; {fix}"))
 

@@ -110,7 +110,7 @@ async def open_ledger(
                     await _say_goodbye(journal, keeper, health)
     finally:
         parts.lease.close()
-        parts.engines.dispose()
+        parts.database.close()
 
 
 async def _open(keeper: Keeper, health: Health, *, degrade: bool) -> None:

@@ -36,6 +36,14 @@ class Joined(_Operation, frozen=True, kw_only=True):
     epoch: str
 
 
+class Assigned(_Operation, frozen=True, kw_only=True):
+    """Another agent has the call."""
+
+    call_id: str
+    epoch: str
+    agent: str
+
+
 class Owed(_Operation, frozen=True, kw_only=True):
     """A call is to be hung up."""
 
@@ -84,7 +92,7 @@ class Reported(_Operation, frozen=True, kw_only=True):
     result: str
 
 
-Operation = Claimed | Joined | Owed | Settled | Begun | Ended | Told | Reported
+Operation = Claimed | Joined | Assigned | Owed | Settled | Begun | Ended | Told | Reported
 
 
 def carry_out(connection: Connection, operation: Operation, endpoints: tuple[Endpoint, ...], ago: float = 0.0) -> bool:
@@ -97,6 +105,8 @@ def carry_out(connection: Connection, operation: Operation, endpoints: tuple[End
             return make_claim(connection, claim, endpoints, ago=ago)
         case Joined(call_id=call_id, epoch=epoch):
             return claims.joined(connection, call_id, epoch, ago)
+        case Assigned(call_id=call_id, epoch=epoch, agent=agent):
+            return claims.assign(connection, call_id, epoch, agent)
         case Owed(call_id=call_id, epoch=epoch, reasons=reasons):
             return claims.owe(connection, call_id, epoch, reasons)
         case Settled():

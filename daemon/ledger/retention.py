@@ -6,7 +6,7 @@ Imports SQLAlchemy and this room.
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, exists, or_, select
+from sqlalchemy import Connection, Select, delete, exists, or_, select
 
 from daemon.ledger.schema import DbNow, calls, deliveries, effects, entries, epochs, orders, turns, writers
 
@@ -14,13 +14,18 @@ from daemon.ledger.schema import DbNow, calls, deliveries, effects, entries, epo
 _PORTION = 20
 
 
-def find(connection: Connection, older_than: float) -> list[str]:
-    """Some calls that ended more than so many seconds ago, and may be forgotten."""
+def old(older_than: float) -> Select[tuple[str]]:
+    """Selects some calls that ended more than so many seconds ago, and may be forgotten."""
     before = DbNow() - older_than
     owed = exists().where(deliveries.c.call_id == calls.c.call_id, deliveries.c.due_at.is_not(None))
     # A call ends after it was claimed, and there is an index for that.
-    old = select(calls.c.call_id).where(calls.c.claimed_at < before, calls.c.ended_at < before, ~owed)
-    return list(connection.execute(old.order_by(calls.c.claimed_at).limit(_PORTION)).scalars())
+    over = select(calls.c.call_id).where(calls.c.claimed_at < before, calls.c.ended_at < before, ~owed)
+    return over.order_by(calls.c.claimed_at).limit(_PORTION)
+
+
+def find(connection: Connection, older_than: float) -> list[str]:
+    """Find them."""
+    return list(connection.execute(old(older_than)).scalars())
 
 
 def forget(connection: Connection, call_ids: Sequence[str]) -> None:

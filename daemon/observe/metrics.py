@@ -29,6 +29,14 @@ class Metrics:
         self._tools = Counter(
             "callwarden_tool_uses_total", "Uses of tools that have ended", ["tool", "result"], registry=self.registry
         )
+        self._lookups = Counter(
+            "callwarden_lookups_total", "Callers who were looked up, by result", ["result"], registry=self.registry
+        )
+        self._continued = Counter(
+            "callwarden_redials_continued_total",
+            "Callers who went on with an earlier conversation",
+            registry=self.registry,
+        )
 
     def watch(self, record: journal.Record) -> None:
         """Count a record; the watcher to be given to the feed."""
@@ -41,5 +49,9 @@ class Metrics:
                 self._lines_lost.inc()
             case journal.ToolEnded(name=name, ok=ok):
                 self._tools.labels(name, "ok" if ok else "failed").inc()
+            case journal.CallerLookedUp(result=result):
+                self._lookups.labels(result).inc()
+            case journal.Continued():
+                self._continued.inc()
             case _:
                 pass

@@ -111,7 +111,7 @@ class Session:
         self.heard.append(frame)
         match kind:
             case "session.update":
-                self.configured_at = self.configured_at or trio.current_time()
+                self.configured_at = trio.current_time() if self.configured_at is None else self.configured_at
                 self._settings.update(frame.get("session", {}))
                 await self._emit("session.updated", session=self._session())
                 if self._settings.get("resumption", {}).get("enabled"):

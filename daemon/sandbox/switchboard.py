@@ -31,12 +31,18 @@ _NOT_ALLOWED: Answer = (405, {"code": "Method not allowed", "error": "method not
 class SandboxCall:
     """A caller who dialled, with all that happened to the call from the platform's side."""
 
-    def __init__(self, call_id: str, called: str, caller: str, script: Script) -> None:
+    def __init__(
+        self, call_id: str, called: str, caller: str, script: Script, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         self.id, self.called, self.caller, self.script = call_id, called, caller, script
+        self.headers = headers
+        """SIP headers besides From and To."""
         self.session: Session | None = None
         """The one of its latest socket."""
         self.sessions: list[Session] = []
         self.joins = 0
+        self.conversations: list[str | None] = []
+        """Which conversation each socket asked to go on with."""
         self.joined_at: float | None = None
         self.join_refusals: list[int] = []
         """Statuses with which the next attempts to join are refused."""
@@ -84,10 +90,11 @@ class Switchboard:
         called: str = "+18005550199",
         caller: str = "+14155550100",
         call_id: str | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> SandboxCall:
         """Let somebody dial; nobody is told until a webhook is sent."""
         call_id = call_id or f"5a9d0000-0000-4000-8000-{next(self._ids):012d}"
-        call = self.calls[call_id] = SandboxCall(call_id, called, caller, script)
+        call = self.calls[call_id] = SandboxCall(call_id, called, caller, script, headers)
         return call
 
     def refuse_join(self, call_id: str, authorization: str | None) -> Answer | None:
@@ -113,6 +120,7 @@ class Switchboard:
         """
         call = self.calls[call_id]
         call.joins += 1
+        call.conversations.append(conversation_id)
         call.joined_at = call.joined_at or trio.current_time()
         script = call.session.left() if call.session else call.script
         before = self.calls.get(conversation_id or "")

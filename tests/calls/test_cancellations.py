@@ -15,12 +15,14 @@ import trio
 from trio.testing import MockClock
 
 from daemon.config import Agent, Config, Destination, Limits, Recovery
+from daemon.config.lookups import Lookup
 from daemon.core.receipts import Receipt
 from daemon.sandbox.script import Drop, Emit, Leave, Press, Reply, Say, Script, Wait
 from daemon.sandbox.switchboard import SandboxCall
 from tests.calls.tools import Worker, with_tools
 from tests.calls.world import World
 from tests.configured import configuration
+from tests.lookup.crm import Crm
 
 STRIDE = 1 if os.environ.get("CALLWARDEN_EXHAUSTIVE") else 13
 
@@ -39,6 +41,8 @@ class Scenario:
     tools: dict[str, Worker] = field(default_factory=dict)
     act: Callable[[World, SandboxCall], None] | None = None
     """Done two seconds after the webhook."""
+    lookup: float | None = None
+    """Seconds until the caller is known, if they are looked up."""
 
 
 def settings(**limits: object) -> Config:
@@ -54,6 +58,14 @@ def transferred(world: World, call: SandboxCall) -> None:
     world.supervisor.transfer(call.id, "desk")
 
 
+def knowing() -> Config:
+    lookup = Lookup(url="https://crm.example.com/{caller}", fields={"name": "/name"})
+    agent = msgspec.structs.replace(
+        AGENT, instructions="{{ lookup.name }}", lookup=lookup, resumption=True, redial=60.0
+    )
+    return msgspec.structs.replace(settings(), agents={"support": agent})
+
+
 TALK = Script(
     steps=(Say("hello"), Press("42#"), Say("bye")), replies=(Reply("Yes?"), Reply("Thank you."), HANG_UP, Reply("Bye."))
 )
@@ -67,6 +79,8 @@ SCENARIOS = {
         Script(steps=(Wait(1), Emit('{"type": "error", "error": {"type": "timeout"}}')))
     ),
     "join after hiccups": Scenario(Script(steps=(Wait(1), Leave())), join_refusals=(404, 503, 404)),
+    "looked up": Scenario(Script(steps=(Say("hello"), Leave())), config=knowing(), lookup=0.3),
+    "looked up too late": Scenario(Script(steps=(Wait(0.5, over=True), Drop(1011), Leave())), knowing(), lookup=9.0),
     "never joined": Scenario(join_refusals=(401,)),
     "transfer succeeds": Scenario(act=transferred),
     "transfer fails": Scenario(Script(steps=(Wait(4), Leave())), refer_status=502, act=transferred),
@@ -115,7 +129,8 @@ def play(scenario: Scenario, *, hang_up_at: int = 0, daemon_stops_at: int = 0) -
 
     async def main() -> Result:
         async with trio.open_nursery() as sandbox:
-            world = World(scenario.config, sandbox, tools=scenario.tools)
+            fetch = None if scenario.lookup is None else Crm({"name": "Ada"}, after=scenario.lookup).fetch
+            world = World(scenario.config, sandbox, tools=scenario.tools, fetch=fetch)
             call = world.dial(scenario.script, call_id="the-call")
             call.join_refusals, call.refer_status = list(scenario.join_refusals), scenario.refer_status
             if any(step != "refuse" for step in scenario.config.limits.unrouted):

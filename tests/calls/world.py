@@ -13,7 +13,9 @@ from daemon.config import Config
 from daemon.core.incoming import IncomingCall
 from daemon.core.journal import Ended, Entry, Record
 from daemon.core.receipts import Receipt
+from daemon.core.sip import kept
 from daemon.ledger.memory import MemoryLedger
+from daemon.lookup.fetching import Fetch
 from daemon.observe.feed import Feed
 from daemon.platforms.xai import Xai
 from daemon.sandbox.memory import MemorySandbox
@@ -62,6 +64,7 @@ class World:
         *,
         ledger: MemoryLedger | None = None,
         tools: Mapping[str, Tool] | None = None,
+        fetch: Fetch | None = None,
     ) -> None:
         self.config = config
         self.switchboard = Switchboard(API_KEY)
@@ -84,6 +87,7 @@ class World:
             wall=wall,
             tools=tools or {},
             rng=rng,
+            fetch=fetch,
         )
         self.supervisor = Supervisor(self.setting)
         self._nursery = nursery
@@ -113,6 +117,7 @@ class World:
             called=call.called,
             caller=call.caller,
             created_at=wall() - age,
+            headers=kept(call.headers, {name.lower() for a in self.config.agents.values() for name in a.sip_headers}),
             received_at=trio.current_time(),
         )
 

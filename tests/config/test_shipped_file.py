@@ -10,6 +10,7 @@ import pytest
 
 from daemon.config import Agent, Config, HttpTool, Keypad, Number, Secret, Server, TurnDetection, XaiPlatform, load
 from daemon.config.ledger import Delivery, Ledger
+from daemon.config.lookups import Lookup
 from daemon.config.records import Destination, Drain, Limits, Log, Recovery
 from tests.config.written import API_KEY, WEBHOOK_SECRET
 
@@ -24,6 +25,7 @@ TABLES: list[tuple[type[msgspec.Struct], tuple[str, ...]]] = [
     (Number, ("numbers", NUMBER)),
     (Agent, ("agents", "support")),
     (TurnDetection, ("agents", "support", "turn_detection")),
+    (Lookup, ("agents", "support", "lookup")),
     (Keypad, ("agents", "support", "keypad")),
     (Destination, ("destinations", "front_desk")),
     (Ledger, ("ledger",)),

@@ -1,5 +1,6 @@
 """Databases for the ledger's tests: everything that both engines must do is done on both."""
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import pytest
 
 from daemon.ledger.engine import Engines, make_engines
 from daemon.ledger.migrate import prepare
+from daemon.ledger.schema import metadata
 from tests.ledger.house import House
+from tests.ledger.outage import outages
 from tests.postgres import Postgres, open_postgres
 
 _TEMPLATE = "with_tables"
@@ -23,19 +26,31 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def spare() -> list[str]:
+    """Databases with tables in them and nothing else, which no test uses now."""
+    return []
+
+
 @pytest.fixture
-def database(postgres: Postgres, request: pytest.FixtureRequest) -> Iterator[Callable[..., str]]:
+def database(postgres: Postgres, spare: list[str]) -> Iterator[Callable[..., str]]:
     """Makes PostgreSQL databases for one test: with the tables in them, or `empty`."""
-    made: list[str] = []
+    used: list[str] = []
 
     def make(*, empty: bool = False) -> str:
-        made.append(f"test_{len(made)}")
-        return postgres.make_database(made[-1], like="template0" if empty else _TEMPLATE)
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        if empty:
+            return postgres.make_database(name)
+        if not spare:
+            postgres.make_database(name, like=_TEMPLATE)
+        used.append(spare.pop() if spare else name)
+        return postgres.url_of(used[-1])
 
     yield make
     if postgres.process is not None:
-        for name in made:
-            postgres.drop_database(name)
+        for name in used:
+            postgres.clear(name, [table.name for table in metadata.sorted_tables])
+            spare.append(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

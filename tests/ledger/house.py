@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import trio
-from sqlalchemy import Connection, Select, Table, select, text
+from sqlalchemy import Connection, Select, Table, TextClause, select, text
 
 from daemon.config import Config
 from daemon.config.ledger import Delivery, Ledger
@@ -81,7 +81,7 @@ class House:
             yield parts
         finally:
             parts.lease.close()
-            parts.engines.dispose()
+            parts.database.close()
 
     def run(self, work: Callable[[Connection], T]) -> T:
         """Do something in the database, past every ledger."""
@@ -93,10 +93,10 @@ class House:
         """Nobody else can write into the database."""
         with self.engines.durable.begin() as connection:
             if self.engines.file is None:
-                connection.execute(text("LOCK TABLE epochs, calls, effects IN EXCLUSIVE MODE"))
+                connection.execute(text("LOCK TABLE epochs, calls, effects, entries, writers IN EXCLUSIVE MODE"))
             yield
 
-    def rows(self, wanted: Table | Select[Any]) -> list[dict[str, Any]]:
+    def rows(self, wanted: Table | Select[Any] | TextClause) -> list[dict[str, Any]]:
         """What is in the database."""
         statement = select(wanted) if isinstance(wanted, Table) else wanted
         return self.run(lambda connection: [dict(row) for row in connection.execute(statement).mappings()])

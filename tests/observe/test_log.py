@@ -35,6 +35,10 @@ def line(entry: journal.Entry, logged: Logged, *, transcripts: bool = False) -> 
             journal.Said(item_id="i", speaker="caller", text="my PIN is 1234", final=True),
             {"event": "said", "speaker": "caller", "characters": 14},
         ),
+        (
+            journal.CallerLookedUp(result="failed", seconds=0.5, why="HTTP 500"),
+            {"event": "caller_looked_up", "result": "failed", "seconds": 0.5, "why": "HTTP 500"},
+        ),
         (journal.KeyPressed(digit="7"), {"event": "key_pressed"}),
         (
             journal.DigitsCollected(digits=DIGITS, count=16, trigger="idle"),

@@ -17,6 +17,8 @@ def test_what_is_counted() -> None:
         journal.HangUpOwed(why="x"),
         journal.LineLost(why="closed with 1006"),
         journal.ToolEnded(name="book", seconds=0.1, ok=False, why="HTTP 503"),
+        journal.CallerLookedUp(result="late", seconds=1.5, why="no answer within 1.5s"),
+        journal.Continued(earlier="c0"),
         journal.GoodbyeSaid(),
     ]
     for entry in entries:
@@ -27,8 +29,10 @@ def test_what_is_counted() -> None:
     assert value("callwarden_hang_ups_owed_total") == 1
     assert value("callwarden_lines_lost_total") == 1
     assert value("callwarden_tool_uses_total", {"tool": "book", "result": "failed"}) == 1
+    assert value("callwarden_lookups_total", {"result": "late"}) == 1
+    assert value("callwarden_redials_continued_total") == 1
 
 
 def test_no_label_names_a_call_or_a_caller() -> None:
     labels = {label for family in Metrics().registry.collect() for sample in family.samples for label in sample.labels}
-    assert labels <= {"receipt"}
+    assert labels <= {"receipt", "result"}

@@ -37,9 +37,11 @@ class Xai:
         """Transfer the caller."""
         return await self._control.refer(call_id, target_uri)
 
-    def read_webhook(self, body: bytes, webhook_id: str, received_at: float) -> IncomingCall | None:
+    def read_webhook(
+        self, body: bytes, webhook_id: str, received_at: float, keep: frozenset[str] = frozenset()
+    ) -> IncomingCall | None:
         """Read a verified delivery."""
-        return read_webhook(body, webhook_id, received_at)
+        return read_webhook(body, webhook_id, received_at, keep)
 
 
 @asynccontextmanager
