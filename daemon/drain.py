@@ -4,6 +4,8 @@ Used by `app.py` only. Owner of one nursery, for the wait; imports calls.supervi
 deadline, then the clean-up of each call, which is bounded itself.
 """
 
+from collections.abc import Awaitable, Callable
+
 import structlog
 import trio
 
@@ -36,10 +38,13 @@ async def drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: No
     notifier.stopping(str(Vitals(stage="draining", calls=supervisor.live, leaving=True)))
     supervisor.leave_pool()
     await stop.wait_forced(config.lame_duck)
-    supervisor.close()
     server.stop(grace=SERVER_GRACE, reason="drain")
+    # Whoever was let in by then is answered, and not turned away on the doorstep.
+    with trio.move_on_after(SERVER_GRACE):
+        await _unless_forced(stop, server.over)
+    supervisor.close()
     with trio.move_on_after(config.deadline):
-        await _calls_end_or(stop, supervisor)
+        await _unless_forced(stop, supervisor.idle)
     overdue = supervisor.live > 0 and not stop.forced.is_set()
     if supervisor.live:
         deadline = f"drain deadline {format_duration(config.deadline)}"
@@ -50,8 +55,8 @@ async def drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: No
     return overdue
 
 
-async def _calls_end_or(stop: Stop, supervisor: Supervisor) -> None:
-    """Wait until the last call has ended or somebody loses patience."""
+async def _unless_forced(stop: Stop, done: Callable[[], Awaitable[None]]) -> None:
+    """Wait for something, or until somebody loses patience."""
     async with trio.open_nursery() as waiting:
 
         async def impatience() -> None:
@@ -59,8 +64,8 @@ async def _calls_end_or(stop: Stop, supervisor: Supervisor) -> None:
             waiting.cancel_scope.cancel(reason=stop.reasons[-1])
 
         waiting.start_soon(impatience, name="drain: impatience")
-        await supervisor.idle()
-        waiting.cancel_scope.cancel(reason="no calls left")
+        await done()
+        waiting.cancel_scope.cancel(reason="done")
 
 
 async def report(supervisor: Supervisor, notifier: Notifier, config: Drain) -> None:
