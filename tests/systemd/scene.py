@@ -115,7 +115,8 @@ def edited(text: str, changes: Iterable[str]) -> str:
         key = rest.partition(" ")[0]
         begin = text.index(f"\n[{table}]\n")
         end = text.find("\n[", begin + 1)
-        part, count = re.subn(rf"^(?:# )?{key} = .*$", lambda _, rest=rest: rest, text[begin:end], flags=re.MULTILINE)
+        kept = rest.replace("\\", r"\\")
+        part, count = re.subn(rf"^(?:# )?{key} = .*$", kept, text[begin:end], flags=re.MULTILINE)
         assert count == 1, change
         text = text[:begin] + part + text[end:]
     return text
