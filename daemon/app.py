@@ -96,7 +96,8 @@ async def run_daemon(
         listeners = await open_listeners(activation.binds(config.server, passed))
         async with trio.open_nursery() as root:
             toggle = partial(_toggle_pause, supervisor, stop, notifier)
-            await root.start(watch_signals, stop, toggle, name="signals")
+            signals = partial(watch_signals, hands_over=config.recovery.handover == "rejoin")
+            await root.start(signals, stop, toggle, name="signals")
             heartbeats = {"calls": supervisor.beat, "ledger": opened.keeper.turn}
             root.start_soon(watchdog.feed, notifier, heartbeats, name="watchdog")
 
@@ -144,14 +145,15 @@ async def serve_calls(
                 ready(recovered)
                 await stop.draining.wait()
                 collecting.start_soon(report, supervisor, notifier, config.drain, name="progress")
-                overdue = await drain(supervisor, server, stop, notifier, config.drain)
+                overdue = await drain(supervisor, server, stop, notifier, config)
         finally:
-            # Also when something here fails, or is cancelled: the callers are real, whatever became of us.
-            with trio.move_on_after(config.drain.settle_timeout, shield=True):
+            # Also when something here fails, or is cancelled: the callers are real, whatever became of us. A successor
+            # finds in the ledger what is owed, and goes on with it.
+            with trio.move_on_after(0 if stop.making_room else config.drain.settle_timeout, shield=True):
                 await setting.collector.settle()
             setting.collector.close_books()
         collecting.cancel_scope.cancel(reason="stopped")
-    if setting.collector.debts:
+    if setting.collector.debts and not stop.making_room:
         return EXIT_OWING
     return EXIT_OVERDUE if overdue else EXIT_DONE
 
@@ -204,7 +206,11 @@ def _vitals(setting: Setting, supervisor: Supervisor, stop: Stop, opened: OpenLe
     leaving = stop.draining.is_set()
     down = () if opened.health.up else (f"ledger down: {opened.health.why}",)
     return Vitals(
-        stage="draining" if leaving else "paused" if supervisor.paused else "ready",
+        stage=("handing over" if stop.making_room else "draining")
+        if leaving
+        else "paused"
+        if supervisor.paused
+        else "ready",
         calls=supervisor.live,
         owed=len(setting.collector.debts),
         leaving=leaving,

@@ -5,12 +5,14 @@ deadline, then the clean-up of each call, which is bounded itself.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 import trio
 
+from daemon.calls.handover import hand_over
 from daemon.calls.supervisor import Supervisor
-from daemon.config import Drain
+from daemon.config import Config, Drain
 from daemon.core.durations import format_duration
 from daemon.operate.status import Vitals
 from daemon.operate.stop import Stop
@@ -26,42 +28,53 @@ _TIMES = 3
 _CLEANING_UP = 30.0
 
 
-async def drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: Notifier, config: Drain) -> bool:
+async def drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: Notifier, config: Config) -> bool:
     """Stop in steps, each ended early by a second wish to stop; tells whether the deadline had to end calls.
 
     1. Unready, but still taking calls, so that a balancer finds out before anybody is refused.
     2. No more calls; wait for those in progress.
     3. The deadline, or impatience: hang up the rest, and wait for their receipts.
+
+    If a successor comes, calls are left to it instead, and whoever rings meanwhile waits at the door for it.
     """
-    log = structlog.get_logger()
-    log.info("drain", calls=supervisor.live, why=stop.reasons[0], deadline=format_duration(config.deadline))
+    log, limit = structlog.get_logger(), config.drain.deadline
+    log.info("drain", calls=supervisor.live, why=stop.reasons[0], deadline=format_duration(limit))
     notifier.stopping(str(Vitals(stage="draining", calls=supervisor.live, leaving=True)))
     supervisor.leave_pool()
-    await stop.wait_forced(config.lame_duck)
+    with trio.move_on_after(config.drain.lame_duck):
+        await stop.hurried()
     server.stop(grace=SERVER_GRACE, reason="drain")
     # Whoever was let in by then is answered, and not turned away on the doorstep.
     with trio.move_on_after(SERVER_GRACE):
-        await _unless_forced(stop, server.over)
+        await _unless(stop.forced.wait, server.over)
     supervisor.close()
-    with trio.move_on_after(config.deadline):
-        await _unless_forced(stop, supervisor.idle)
-    overdue = supervisor.live > 0 and not stop.forced.is_set()
+    with trio.move_on_after(limit) as patience:
+        await _unless(stop.hurried, supervisor.idle)
+        if stop.making_room:
+            await _unless(stop.forced.wait, partial(_hand_over, supervisor, stop, config.recovery.handover_budget))
+    overdue = patience.cancelled_caught and not stop.forced.is_set()
     if supervisor.live:
-        deadline = f"drain deadline {format_duration(config.deadline)}"
-        reasons = (deadline if overdue else stop.reasons[1], stop.reasons[0])
+        reasons = (f"drain deadline {format_duration(limit)}" if overdue else stop.reasons[-1], stop.reasons[0])
         log.warning("hanging_up_all", calls=supervisor.live, why=" > ".join(reasons))
         supervisor.hang_up_all(*reasons)
         await supervisor.idle()
     return overdue
 
 
-async def _unless_forced(stop: Stop, done: Callable[[], Awaitable[None]]) -> None:
-    """Wait for something, or until somebody loses patience."""
+async def _hand_over(supervisor: Supervisor, stop: Stop, budget: float) -> None:
+    """Leave the calls to a successor; where that is not to be, wait for their ends."""
+    structlog.get_logger().info("handing_over", calls=supervisor.live, why=stop.reasons[-1])
+    if not await hand_over(supervisor, budget, stop.reasons[-1]):
+        await supervisor.idle()
+
+
+async def _unless(hurried: Callable[[], Awaitable[None]], done: Callable[[], Awaitable[None]]) -> None:
+    """Wait for something, or until nobody has the patience for it any more."""
     async with trio.open_nursery() as waiting:
 
         async def impatience() -> None:
-            await stop.forced.wait()
-            waiting.cancel_scope.cancel(reason=stop.reasons[-1])
+            await hurried()
+            waiting.cancel_scope.cancel(reason="nobody waits for it any more")
 
         waiting.start_soon(impatience, name="drain: impatience")
         await done()

@@ -52,6 +52,8 @@ class Call:
         self.line: Line | None = None
         """The present socket, or the last one."""
         self.line_opened_at = 0.0
+        self.leaving_line = False
+        """Whether the present socket is given up for another one."""
         self._dropped: Counter[str] = Counter()
         """Frames discarded unread on earlier sockets."""
         self.transfers = 0
@@ -68,6 +70,8 @@ class Call:
         """Its tools before it was taken over."""
         self.reached = trio.Event()
         """Set once a socket is open, or it is known that there will be none."""
+        self.given_up = False
+        """Whether it is left to whoever adopts it."""
         self._begun = False
         """Whether its agent is at work."""
         self.owed = False
@@ -101,6 +105,28 @@ class Call:
         """End our part in the call: it is another node's now, and so are its caller and its receipt."""
         self.over("handed_over", ELSEWHERE)
 
+    def hand_over(self, *reasons: str) -> None:
+        """End our part in the call, and leave its caller to whoever adopts it."""
+        if not self.ending.is_set():
+            self.given_up = True
+        self.over("handed_over", *reasons)
+
+    @property
+    def between_turns(self) -> bool:
+        """Whether this is a good moment to leave the call to another daemon."""
+        talking = self.joined and not self.transfers and not self.ending.is_set()
+        return talking and self.conversation.between_turns(trio.current_time())
+
+    @property
+    def can_be_rejoined(self) -> bool:
+        """Whether there is a talk on a socket, which could go on on another one."""
+        return self.joined and not self.transfers and not self.ending.is_set() and not self.leaving_line
+
+    def rejoin(self) -> None:
+        """Give up the present socket, and go on on a new one, as after a break; `reached` tells what came of it."""
+        self.leaving_line, self.reached = True, trio.Event()
+        self.scope.cancel(reason="joining again")
+
     def remember(self, entry: journal.Entry) -> None:
         """Write an entry into the call's journal."""
         self.setting.feed.publish(self.id, entry)
@@ -116,7 +142,11 @@ class Call:
         """
         receipt = Receipt(outcome=outcome, reasons=self.reasons, joined=self.joined, seconds=self.since_webhook())
         events = self._events()
-        if not await self.setting.ledger.settle(self.id, receipt, events):
+        if self.given_up:
+            # Before anything that may take its time: whatever the ledger does, there is nothing for us to hang up.
+            self.receipt = receipt
+            await self.setting.ledger.release(self.id, joined=self.joined)
+        elif not await self.setting.ledger.settle(self.id, receipt, events):
             receipt = receipt.elsewhere()
         self.receipt = receipt
         self.remember(journal.Ended(receipt=receipt, events=events))
@@ -139,7 +169,7 @@ class Call:
         """Go on on a new socket."""
         if self.line is not None:
             self._dropped.update(self.line.dropped)
-        self.line, self.line_opened_at = line, trio.current_time()
+        self.line, self.line_opened_at, self.leaving_line = line, trio.current_time(), False
         self.reached.set()
 
     def _events(self) -> dict[str, int]:

@@ -153,6 +153,10 @@ class Recovery(Struct, frozen=True, kw_only=True):
     """Seconds for which it is tried to join the call again before it is hung up; 0 is never."""
     on_restart: Literal["rejoin", "hang_up"] = "rejoin"
     """What is done for a call whose daemon died: by the next one here, or by another node."""
+    handover: Literal["drain", "rejoin"] = "drain"
+    """What a daemon does to make room for the next one: wait for its calls' ends, or leave them to it."""
+    handover_budget: Duration = 5.0
+    """Seconds for which a pause in each call is waited for, before it is left in the middle of a turn."""
 
 
 class Drain(Struct, frozen=True, kw_only=True):

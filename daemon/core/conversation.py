@@ -32,7 +32,6 @@ from daemon.core.frames import (
     SessionSettings,
     SessionUpdate,
     data,
-    made_up,
     spoken_exactly,
 )
 from daemon.core.keypad import Entry, KeypadBuffer
@@ -82,11 +81,16 @@ class Conversation:
         # A caller who waits for a tool of ours is not the one who should say something.
         return inf if self._turns.leaving or self._turns.uses.working else self._silence.deadline
 
+    def between_turns(self, now: float) -> bool:
+        """Whether nobody says or does anything right now, so that somebody else could go on with the talk."""
+        waits = self.ended or self._ready_by < inf or self._keypad.deadline < inf
+        return not waits and self._turns.idle(now)
+
     def start(self, now: float) -> list[Command]:
         """Configure the session and greet. Both go out at once: the platform works in order."""
         self._over_by = now + self.agent.max_duration
         update = self._configure(now)
-        greeting = self._greet()
+        greeting = self._turns.greet()
         if self.agent.announcement and isinstance(self.agent.greeting, FixedGreeting):
             greeting = self._turns.leave(self.agent.greeting.words, ("announcement",), now, final=True)
         return [update, *self._carry_out([*self._told(), *greeting])]
@@ -196,15 +200,6 @@ class Conversation:
         elif isinstance(frame, ItemCreate) and isinstance(frame.item, ForceMessage):
             self._turns.says_fixed_words()
         return msgspec.structs.replace(frame, event_id=event_id)
-
-    def _greet(self) -> list[Move]:
-        match self.agent.greeting:
-            case None:
-                return []
-            case FixedGreeting(words, interruptible):
-                return [spoken_exactly(words, interruptible=interruptible), journal.Greeted(generated=False)]
-            case greeting:
-                return [made_up(greeting.prompt), journal.Greeted(generated=True)]
 
     def _react(self, event: ev.Event, now: float) -> Sequence[Move]:
         if isinstance(event, Uneventful):

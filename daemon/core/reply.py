@@ -38,6 +38,10 @@ class Reply:
         """A turn may be about to begin: a caller cut one off or pressed a key, or fixed words are on their way."""
         self._quiet_after = now + GRACE
 
+    def caller_has_turn(self, now: float) -> bool:
+        """Whether the caller speaks, or may be answered by the platform in a moment."""
+        return self._caller_speaks or now < self._quiet_after
+
     def turn_begins(self) -> None:
         """The agent has its turn, so the caller's is over, even if nobody said so."""
         self._caller_speaks, self._quiet_after = False, 0.0

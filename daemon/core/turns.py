@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from math import inf
 
 from daemon.core import journal
-from daemon.core.agent import Agent
+from daemon.core.agent import Agent, FixedGreeting
 from daemon.core.commands import HangUp, RunTool
 from daemon.core.effects import INTERRUPTED, Effect, ToolUse
 from daemon.core.events import FunctionCalled, ResponseDone
-from daemon.core.frames import Frame, ResponseCreate, spoken_exactly
+from daemon.core.frames import Frame, ResponseCreate, made_up, spoken_exactly
 from daemon.core.goodbye import HANG_UP, Goodbye, by_the_model, wish_to_hang_up
 from daemon.core.reply import Reply
 from daemon.core.response import ActiveResponse
@@ -34,6 +34,8 @@ class AgentTurns:
         self._response = ActiveResponse(None)
         self._fixed_turns = 0
         """Fixed words that were sent and whose turn has not begun."""
+        self._greeting_due = False
+        """Whether a greeting in the agent's own words was asked for, and has not begun."""
         self.uses = ToolUses()
         self._reply = Reply()
         self._goodbye: Goodbye | None = None
@@ -59,6 +61,23 @@ class AgentTurns:
             return inf
         # What a tool has begun it may finish, if that takes no longer than a goodbye may.
         return self._goodbye.latest if self.uses.working else self._goodbye.deadline
+
+    def greet(self) -> list[Move]:
+        """Speak first, if that is the agent's habit."""
+        match self._agent.greeting:
+            case None:
+                return []
+            case FixedGreeting(words, interruptible):
+                return [spoken_exactly(words, interruptible=interruptible), journal.Greeted(generated=False)]
+            case greeting:
+                self._greeting_due = True
+                return [made_up(greeting.prompt), journal.Greeted(generated=True)]
+
+    def idle(self, now: float) -> bool:
+        """Whether no turn is being made, heard, awaited or owed, and the caller has none either."""
+        awaited = self._greeting_due or self._fixed_turns > 0 or self._reply.owed or self._reply.caller_has_turn(now)
+        heard = not self._response.being_made and (self._response.heard_at or 0.0) <= now
+        return heard and not awaited and not self.uses.working and self._goodbye is None
 
     def wake(self, now: float) -> list[Move]:
         """Do what was waiting for this moment."""
@@ -93,6 +112,7 @@ class AgentTurns:
     def began(self, response_id: str | None, now: float) -> None:
         """A turn begins; an earlier one that never got its end is over."""
         self._response = ActiveResponse(response_id, last_sign=now)
+        self._greeting_due = False
         self._reply.turn_begins()
         self.uses.turn_begins()
         if self._fixed_turns:

@@ -5,7 +5,8 @@ and everything after it to the spool. Imports this room, core, errors, observe; 
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 
@@ -18,7 +19,7 @@ from daemon.core.effects import Effect, ToolUse
 from daemon.core.incoming import IncomingCall, PastCall
 from daemon.core.receipts import Debt, Receipt
 from daemon.errors import LedgerUnavailable
-from daemon.ledger import effects, operations, redial
+from daemon.ledger import claims, effects, operations, redial
 from daemon.ledger.claims import Claim
 from daemon.ledger.database import Database
 from daemon.ledger.failures import Unwritable
@@ -167,11 +168,22 @@ class DurableLedger:
             held.settled = True
         return kept
 
+    async def release(self, call_id: str, *, joined: bool) -> None:
+        """Give up a call without a receipt."""
+        self._lease.retired = True  # or our next heartbeat would adopt it again
+        if self._health.up:
+            with suppress(LedgerUnavailable):
+                await self._database.write(
+                    partial(claims.release, call_id=call_id, epoch=self._owner(call_id), joined=joined)
+                )
+        # Not before: a heartbeat in between would take it for one of ours that nobody serves.
+        self.held.let_go(call_id)
+
     async def ours(self, call_id: str) -> bool:
         """Whether the call is still ours."""
         if call_id in self.held and not self._lease.fresh and self._health.up:
             await self._lease.refresh()
-        # While the ledger is down, nobody can have relieved us that we could know of, and the caller is on our line.
+        # While the ledger is down, nobody can have relieved us that we know of, and the caller is on our line.
         await trio.lowlevel.checkpoint()
         held = self.held.get(call_id)
         return held is not None and not held.settled
@@ -242,7 +254,7 @@ class DurableLedger:
         while self._health.up and times != self._health.times:
             times = self._health.times
             try:
-                (kept,) = await self._database.write(partial(self._carry_out, some=(operation,)))
+                (kept,) = await self._database.write(self._writing((operation,)))
                 return self._done(operation, kept=kept)
             except Unwritable:
                 return self._done(operation, kept=True)
@@ -257,19 +269,13 @@ class DurableLedger:
             self.held.let_go(operation.call_id)
         return kept
 
-    def _carry_out(self, connection: Connection, some: Sequence[Operation]) -> list[bool]:
-        now = self._wall()
-        return [
-            operations.carry_out(connection, each, self._endpoints, ago=max(now - each.at, 0.0) if each.at else 0.0)
-            for each in some
-        ]
-
-    # For `keeping.py`
+    def _writing(self, some: Sequence[Operation]) -> Callable[[Connection], list[bool]]:
+        return partial(operations.carry_out_all, some=some, endpoints=self._endpoints, wall=self._wall)
 
     async def carry_out(self, owed: Sequence[Operation]) -> None:
         """Write operations, in order; what the ledger doesn't take is passed over. Errors: `LedgerUnavailable`."""
         try:
-            kept = await self._database.write(partial(self._carry_out, some=owed))
+            kept = await self._database.write(self._writing(owed))
         except Unwritable:
             if len(owed) > 1:
                 for each in owed:
@@ -291,10 +297,3 @@ class DurableLedger:
         self._health.recover()
         await trio.lowlevel.checkpoint()
         return written
-
-    async def restore(self, call_ids: Iterable[str]) -> None:
-        """Tell the ledger of calls of ours that it does not know. Errors: `LedgerUnavailable`."""
-        for call_id in call_ids:
-            if held := self.held.get(call_id):
-                structlog.get_logger().warning("restored", call_id=call_id, why="the ledger did not know the call")
-                await self.carry_out(tuple(held.story()))

@@ -12,6 +12,7 @@ Tasks of one nursery, which `open.py` owns. Nothing here raises but for bugs. Im
 
 import math
 import random
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 
@@ -108,7 +109,14 @@ class Keeper:
             self._begin_anew()
             beat = await self._lease.beat(self._ledger.held.look())
         self._take_note(beat)
-        await self._ledger.restore(beat.missing)
+        await self._restore(beat.missing)
+
+    async def _restore(self, call_ids: Iterable[str]) -> None:
+        """Tell the ledger of calls of ours that it does not know. Errors: `LedgerUnavailable`."""
+        for call_id in call_ids:
+            if held := self._ledger.held.get(call_id):
+                structlog.get_logger().warning("restored", call_id=call_id, why="the ledger did not know the call")
+                await self._ledger.carry_out(tuple(held.story()))
 
     def _begin_anew(self) -> None:
         """Somebody has relieved us: let go of our calls, and be somebody new."""

@@ -54,6 +54,8 @@ class Lease:
         self.epoch = ""
         self.until = 0.0
         """When it runs out, on Trio's clock."""
+        self.retired = False
+        """Whether nobody's calls are adopted any more."""
         self.wanted = trio.Event()
         """Set when a heartbeat should not be waited for."""
         self._beaten = trio.Event()
@@ -125,8 +127,8 @@ class Lease:
                 epochs.register(connection, self.epoch, self._node, self._place.id, __version__, self.seconds)
         living = epochs.living(connection)
         dead = [sign for sign in living if sign.epoch not in self.epochs and self._is_dead(sign)]
-        relieved = epochs.relieve(connection, [*silent, *dead])
-        former = epochs.adopt(connection, self.epoch)
+        relieved = epochs.relieve(connection, [] if self.retired else [*silent, *dead])
+        former = {} if self.retired else epochs.adopt(connection, self.epoch)
         owed = epochs.debts(connection, self.epoch)
         # Looked at one by one: some may have come into the ledger since a moment ago.
         doubtful = known - owed
