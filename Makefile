@@ -3,13 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
-SOURCES := daemon tests
+SOURCES := daemon tests benchmarks
 # Without 109 (a time limit is a parameter of ours, applied with a scope by the callee), 127 (httpx is given) and
 # 124 (a test is async for the sake of its fixtures).
 ASYNC_RULES := --isolated --select=ASYNC1,ASYNC2,ASYNC3,ASYNC4 --extend-ignore=ASYNC109,ASYNC124,ASYNC127 \
 	--startable-in-context-manager=run,run_daemon,watch_signals
 
-.PHONY: demo test exhaust crash simulate check setup format lock coverage clean install deb check-units
+.PHONY: demo test exhaust crash simulate bench-ledger check setup format lock coverage clean install deb check-units test-systemd
 
 demo: setup  ## Answer a phone call end to end, on this machine, with no key and no network
 	@$(BIN)/callwarden demo
@@ -18,7 +18,7 @@ test: setup  ## Run the tests
 	@$(BIN)/pytest -q -n auto --dist worksteal
 
 exhaust: setup  ## Run what takes long: every checkpoint cancelled, 500 live calls, 1000 deliveries
-	@CALLWARDEN_EXHAUSTIVE=1 $(BIN)/pytest -q -n auto tests/calls/test_cancellations.py
+	@CALLWARDEN_EXHAUSTIVE=1 $(BIN)/pytest -q -n auto tests/calls/test_cancellations.py tests/numbers/test_routing.py
 	@$(BIN)/pytest -q -m exhaustive
 
 crash: setup  ## Kill the daemon at random moments under 50 live calls, KILLS=200 times, and lose nothing
@@ -26,6 +26,9 @@ crash: setup  ## Kill the daemon at random moments under 50 live calls, KILLS=20
 
 simulate: setup  ## Run the whole daemon on a virtual clock under seeded faults: SEEDS=1000, or SEED=n to read one
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0))
+
+bench-ledger: setup  ## Measure claims and the journal on SQLite and PostgreSQL
+	@$(BIN)/python -m benchmarks.ledger
 
 check: setup  ## Format, lint, types, architecture
 	@$(BIN)/ruff format --check $(SOURCES)
@@ -61,6 +64,9 @@ install: setup  ## Install into PREFIX (/opt/callwarden) below DESTDIR, with uni
 
 deb: setup  ## Build dist/callwarden_VERSION_ARCH.deb for the Debian whose python3 has the version of PYTHON
 	@PYTHON=$(PYTHON) packaging/deb
+
+test-systemd: setup  ## Boot machines with a systemd of their own and run the service there; as root, takes some minutes
+	@$(BIN)/pytest -q -m systemd tests/systemd
 
 check-units:  ## Hold the unit files against systemd: verify, and an exposure of at most 1.2; TREE= for another Debian's
 	@packaging/check-units $(TREE)

@@ -8,14 +8,15 @@ Owner of the root nursery and of the two that serve:
           ├─ signals .......... operate/signals.py
           ├─ watchdog ......... operate/watchdog.py; feeds systemd's while calls and ledger turn
           ├─ status ........... operate/status.py; the line that systemctl shows
+          ├─ deliveries ....... deliveries/, out of the ledger's outbox
           └─ serve_calls
              ├─ debt collector  calls/collector.py; outlives the calls, whose debts it takes over
              ├─ supervisor .... calls/supervisor.py, which owns the calls
              ├─ ledger news ... calls/recovery.py; calls that come and go between nodes, orders
              └─ webhook server  web/serve.py
 
-Start: ledger, platform, tools, addresses, signals, collector, supervisor, recovery, server, READY. Stop: see
-`drain.py`. Nothing here knows what a call does.
+Start: ledger, platform, tools, addresses, signals, deliveries, collector, supervisor, recovery, server, READY. Stop:
+see `drain.py`. Nothing here knows what a call does.
 """
 
 import random
@@ -27,6 +28,7 @@ import structlog
 import trio
 from quart_trio import QuartTrio
 
+from daemon import deliveries
 from daemon.calls.collector import DebtCollector
 from daemon.calls.recovery import Past, follow, recover
 from daemon.calls.setting import Setting
@@ -108,8 +110,12 @@ async def run_daemon(
                 root.start_soon(keep_telling, notifier, vitals, name="status")
                 task_status.started(addresses(listeners))
 
+            # Started first, so that it is there to the last receipt.
+            await root.start(partial(deliveries.run, opened.database, config, wall, random.Random()), name="deliveries")
             past = Past(orphans=opened.orphans, news=opened.keeper.news, report=opened.keeper.report)
             code = await serve_calls(setting, supervisor, listeners, stop, notifier, ready, past)
+            if not stop.making_room:
+                await deliveries.flush(opened.database, config)
             root.cancel_scope.cancel(reason="stopped")
     structlog.get_logger().info("stopped", code=code)
     return code

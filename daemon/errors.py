@@ -9,10 +9,14 @@ Whose fault decides what happens: ours is an alarm, theirs is a log line.
     │   ├── LedgerUnavailable     the ledger can't take a claim now: disk full, locked, database down
     │   ├── AddressRefused        a tool's host is not in the public internet
     │   ├── TemplateBroken        words of the configuration that can't be made into a text
+    │   ├── SetupStopped          a number or a carrier can't be set up as asked; nothing is half done that can't go on
     │   └── OutboxFull            the platform stopped reading what we send
     └── TheirFault
         ├── LookupFailed          the operator's server gave no usable answer about a caller
         ├── WebhookRefused        a delivery that is not signed, or not sense
+        ├── CarrierError          the carrier's REST API did not do what was asked
+        │   ├── CarrierUnavailable    no answer, or 5xx, or 429: worth another look and try
+        │   └── CarrierRefused        a 4xx, or an answer that makes no sense
         └── PlatformError
             ├── PlatformUnavailable   no answer, or 5xx, or 429: worth another try
             ├── PlatformRefused       a 4xx: the same request will be refused again
@@ -75,6 +79,13 @@ class TemplateBroken(OurFault):
     """A template of the configuration can't be used, or can't be rendered; the message says in which line and why."""
 
 
+class SetupStopped(OurFault):
+    """Setting up a number or a carrier can't go on as asked; the message says why and what to do.
+
+    What was done so far is in the journal: the same command goes on from there.
+    """
+
+
 class OutboxFull(OurFault):
     """More frames wait to be sent on one call than a live connection could ever leave unsent."""
 
@@ -95,6 +106,29 @@ class WebhookRefused(TheirFault):
         self.status = status
         self.reason = reason
         self.answer = answer
+
+
+class CarrierError(TheirFault):
+    """A carrier's REST API did not do what was asked. The message never holds a secret of ours."""
+
+
+class CarrierUnavailable(CarrierError):
+    """No usable answer: refused or cut connection, time-out, 5xx or 429. Another try may succeed.
+
+    Whether a change was carried out is not known: look before trying again. `retry_after` is in seconds.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class CarrierRefused(CarrierError):
+    """A definite refusal; `status` is the HTTP status, and the message says what the carrier said."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class PlatformError(TheirFault):

@@ -4,6 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
 import daemon
@@ -30,7 +31,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 @by_page
 def test_commands_exist(page: Path) -> None:
     for command in re.findall(r"`(?:\.venv/bin/)?callwarden ([a-z]+)", page.read_text()):
-        assert command in main.commands, f"there is no `callwarden {command}`"
+        assert command in main.list_commands(click.Context(main)), f"there is no `callwarden {command}`"
 
 
 @by_page

@@ -12,7 +12,7 @@ import structlog
 import trio
 
 from daemon.app import run_daemon
-from daemon.cli.configuration import EXIT_CONFIG, configured, explain
+from daemon.cli.configuration import EXIT_CONFIG, configured, refuse
 from daemon.config import Config, Log, load
 from daemon.errors import ConfigError, StartError
 from daemon.observe import log
@@ -64,9 +64,8 @@ def _load(path: Path, overrides: tuple[str, ...], notifier: Notifier) -> Config:
     try:
         return load(path, overrides)
     except ConfigError as error:
-        explain(error)
         notifier.failed(f"{error.problems[0]}", errno.EINVAL)
-    sys.exit(EXIT_CONFIG)
+        refuse(error)
 
 
 def _wants_json(config: Log) -> bool:

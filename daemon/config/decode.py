@@ -6,7 +6,7 @@ Must never stop at the first problem, and must never know a table by name.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -15,7 +15,7 @@ import msgspec
 from daemon.config.checks import suggest
 from daemon.config.kinds import Check, Example, Filled, Notation
 from daemon.config.report import KeyPath, Report
-from daemon.config.secrets import EXPECTED_REFERENCE, Secret, fill, resolve
+from daemon.config.secrets import EXPECTED_REFERENCE, Secret, fill, leave, leave_all, resolve
 from daemon.config.wording import amount, choices, expected, found, length_limit
 
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
@@ -25,9 +25,11 @@ ValueT = TypeVar("ValueT")
 class Decoder:
     """Decodes tables into records; what is wrong goes into the report, and what it returns then is void."""
 
-    def __init__(self, report: Report, env: Mapping[str, str]) -> None:
+    def __init__(self, report: Report, env: Mapping[str, str], secrets_of: Collection[str] | None = None) -> None:
+        """`secrets_of` names the tables whose secrets are fetched; None is all."""
         self._report = report
         self._env = env
+        self._secrets_of = secrets_of
 
     def table(self, record: type[RecordT], raw: object, path: KeyPath = ()) -> RecordT | None:
         """Decode one table, and all under it. Returns None if anything in it is wrong."""
@@ -71,7 +73,9 @@ class Decoder:
                 return self._mapping(base, marks, raw, path)
             if get_origin(base) is tuple:
                 return self._array(base, marks, raw, path)
-            return _checked(marks, self._secret(marks, raw) if base is Secret else _scalar(base, marks, raw))
+            if base is Secret:
+                return self._secret(marks, raw, path)
+            return _checked(marks, _scalar(base, marks, raw))
         except ValueError as error:
             self._report.add(path, f"{item}{error}")
             return None
@@ -127,11 +131,13 @@ class Decoder:
         # A rule for the whole array would count places wrongly if bad items had dropped out of it.
         return _checked(marks, tuple(items)) if len(items) == len(array) else None
 
-    def _secret(self, marks: tuple[object, ...], raw: object) -> Secret:
+    def _secret(self, marks: tuple[object, ...], raw: object, path: KeyPath) -> object:
+        fetched = self._secrets_of is None or path[0] in self._secrets_of
         if any(isinstance(mark, Filled) for mark in marks):
-            return fill(_expect(str, "a string", raw), self._env)
+            text = _expect(str, "a string", raw)
+            return _checked(marks, fill(text, self._env)) if fetched else leave_all(text)
         reference = _expect(str, f"a reference to a secret: {EXPECTED_REFERENCE}", raw)
-        return resolve(reference, self._env)
+        return _checked(marks, resolve(reference, self._env)) if fetched else leave(reference)
 
 
 def _variants(kind: object) -> dict[str, type[msgspec.Struct]]:

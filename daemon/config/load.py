@@ -6,7 +6,7 @@ configuration with a known problem in it, nor one that reads differently from an
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,11 +24,18 @@ from daemon.errors import ConfigError, Problem
 _SQLITE: Final = "sqlite:///"
 
 
-def load(path: Path, overrides: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Config:
+def load(
+    path: Path,
+    overrides: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    *,
+    secrets_of: Collection[str] | None = None,
+) -> Config:
     """Load the file at `path`, with `dotted.key=value` overrides laid over it and secrets fetched.
 
-    `env` is the environment in which secrets are looked up, by default that of the process. Reads files, so a
-    running daemon calls it in a worker thread.
+    `env` is the environment in which secrets are looked up, by default that of the process. With `secrets_of`, only the
+    secrets of these tables are fetched; for whoever needs no others, and may not be able to read them. Reads files, so
+    a running daemon calls it in a worker thread.
 
     Raises:
         ConfigError: With every problem that was found, each with the table and key or the `--set` it is in.
@@ -42,7 +49,7 @@ def load(path: Path, overrides: Sequence[str] = (), env: Mapping[str, str] | Non
     _fetch_instructions(document, path.parent, report)
     check_texts(document, report, incomplete)
     _locate_ledger(document, path.parent)
-    config = Decoder(report, os.environ if env is None else env).table(Config, document)
+    config = Decoder(report, os.environ if env is None else env, secrets_of).table(Config, document)
     if config is None or report.problems:
         # What is wrong with an inherited key is wrong in every heir.
         raise ConfigError(*dict.fromkeys(report.problems))

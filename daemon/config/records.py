@@ -118,6 +118,8 @@ class Number(Struct, frozen=True, kw_only=True):
     """Secrets that sign deliveries for this number; empty for the platform's."""
     max_calls: Count | None = None
     """Calls to this number in progress at the same time; None for no limit but that of `[limits]`."""
+    carrier: Literal["", "twilio", "telnyx", "plivo", "byo"] = ""
+    """Who brings the calls to this number, `byo` being your own PBX; empty when not stated."""
     overflow: OverflowPlan = ()
     """What happens to calls to this number beyond a limit, step by step; empty for the plan of `[limits]`."""
 

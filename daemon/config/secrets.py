@@ -49,16 +49,23 @@ class Secret:
         raise TypeError("a Secret does not leave the process")
 
 
+class Unfetched(Secret):
+    """A secret that was not fetched, because whoever loads the configuration has no use for it."""
+
+    __slots__ = ()
+
+    def reveal(self) -> str:
+        """Refuse: there is nothing to reveal."""
+        raise AssertionError("this secret was not fetched")
+
+
 def resolve(reference: str, env: Mapping[str, str]) -> Secret:
     """Fetch the secret that a reference names.
 
     Raises:
         ValueError: It is no reference, or there is nothing usable where it points; the message says what to do.
     """
-    match = _REFERENCE.fullmatch(reference)
-    if match is None:
-        raise ValueError(f"a secret is never written here itself; expected a reference: {EXPECTED_REFERENCE}")
-    source, name = match.groups()
+    source, name = _parts(reference)
     if source == "env":
         return _from_environment(name, env)
     if source == "credential":
@@ -74,9 +81,32 @@ def fill(text: str, env: Mapping[str, str]) -> Secret:
     Raises:
         ValueError: As `resolve`, and for a reference that is none.
     """
+    _check_references(text)
+    return Secret(_REFERENCE.sub(lambda reference: resolve(reference[0], env).reveal(), text))
+
+
+def _check_references(text: str) -> None:
     if "${" in _REFERENCE.sub("", text):
         raise ValueError(f"expected a reference to a secret after ${{, as in {EXPECTED_REFERENCE}")
-    return Secret(_REFERENCE.sub(lambda reference: resolve(reference[0], env).reveal(), text))
+
+
+def leave(reference: str) -> Unfetched:
+    """Leave a secret where it is, but see that it is referred to. Errors: `ValueError`."""
+    _parts(reference)
+    return Unfetched(reference)
+
+
+def leave_all(text: str) -> Unfetched:
+    """Leave the secrets that stand in a text where they are. Errors: `ValueError`."""
+    _check_references(text)
+    return Unfetched(text)
+
+
+def _parts(reference: str) -> tuple[str, str]:
+    match = _REFERENCE.fullmatch(reference)
+    if match is None:
+        raise ValueError(f"a secret is never written here itself; expected a reference: {EXPECTED_REFERENCE}")
+    return match[1], match[2]
 
 
 def _from_environment(name: str, env: Mapping[str, str]) -> Secret:

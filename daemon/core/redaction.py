@@ -1,4 +1,6 @@
-"""Making things safe to write down. Pure; imports nothing."""
+"""Making things safe to write down. Pure; imports nothing but the standard library's annotations."""
+
+from collections.abc import Iterable
 
 
 def short_number(number: str | None) -> str:
@@ -6,3 +8,11 @@ def short_number(number: str | None) -> str:
     if number is None:
         return "unknown"
     return number if len(number) <= 6 else f"{number[:-7]}…{number[-2:]}"
+
+
+def masked(text: str, hidden: Iterable[str]) -> str:
+    """A text of somebody else's with every one of these secrets struck out, should it repeat one."""
+    for secret in sorted(hidden, key=len, reverse=True):
+        if secret:
+            text = text.replace(secret, "****")
+    return text

@@ -117,7 +117,7 @@ class Database:
                     return self._transact(engine, work, grip, reads=reads)
                 except exc.DBAPIError as error:
                     # A connection that died in the pool, as when the database was restarted.
-                    if not error.connection_invalidated or grip.committing or grip.was_cut:
+                    if not error.connection_invalidated or grip.committing or grip.abandoned:
                         raise
                     return self._transact(engine, work, grip, reads=reads)
 
@@ -127,6 +127,7 @@ class Database:
             error.file = file_id(self.engines.file or "")
             raise
         except trio.Cancelled:
+            grip.abandoned = True
             self._abandoned.append((deadline, grip))
             self._cut_overdue()
             raise

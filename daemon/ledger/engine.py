@@ -5,6 +5,7 @@ transaction is over; what only tells a story (entries, transcripts) may miss its
 costs a fraction. Imports SQLAlchemy and errors; never decides what is written.
 """
 
+import logging
 import os
 import sqlite3
 from contextlib import suppress
@@ -28,6 +29,11 @@ _LAZY_CONNECTIONS = 4
 _OLDEST_SQLITE = (3, 35, 0)
 # Bytes to which the write-ahead log shrinks once it was larger.
 _WAL_LIMIT = 16 * 1024 * 1024
+
+_PRAGMAS = ("journal_mode=WAL", f"journal_size_limit={_WAL_LIMIT}")
+
+# What they have to say they also raise, and here that becomes one line, without a traceback.
+_TALKATIVE = ("psycopg", "sqlalchemy.pool")
 
 _READS = "callwarden_reads"
 _FILE = "callwarden_file"
@@ -59,6 +65,8 @@ def make_engines(url: str, password: str = "") -> Engines:
 
     Errors: `StartError` if the SQLite library is too old.
     """
+    for library in _TALKATIVE:
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
@@ -100,7 +108,7 @@ def file_id(name: str) -> tuple[int, int] | None:
 
 def _sqlite(url: URL, synchronous: str) -> Engine:
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False}, pool_size=4)
-    pragmas = ("journal_mode=WAL", f"synchronous={synchronous}", f"journal_size_limit={_WAL_LIMIT}")
+    pragmas = (*_PRAGMAS, f"synchronous={synchronous}")
 
     @event.listens_for(engine, "do_connect")
     def private(_dialect: object, _record: object, arguments: list[str], _options: object) -> None:

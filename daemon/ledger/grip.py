@@ -22,6 +22,8 @@ class Grip:
         self._lock = threading.Lock()
         self._connection: object = None
         self.was_cut = False
+        self.abandoned = False
+        """Whether nobody waits for the thread any more."""
         self.committing = False
         """Whether it is too late to do it again: it may be committed."""
 

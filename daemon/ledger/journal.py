@@ -76,8 +76,8 @@ class JournalWriter:
         self._waiting.append(record)
         self._came.set()
 
-    async def run(self) -> None:
-        """Write until cancelled."""
+    async def write_down(self) -> None:
+        """Write what comes, until cancelled."""
         while True:
             await self._came.wait()
             if len(self._waiting) < GROUP:

@@ -96,7 +96,7 @@ async def open_ledger(
         await _open(keeper, health, degrade=parts.degrade)
         watch(journal.watch)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(journal.run, name="journal")
+            nursery.start_soon(journal.write_down, name="journal")
             nursery.start_soon(keeper.beat, name="heartbeat")
             nursery.start_soon(keeper.mend, name="ledger mender")
             nursery.start_soon(keeper.forget, config.ledger.retention, name="ledger pruner")

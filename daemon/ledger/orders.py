@@ -16,6 +16,8 @@ CHANNEL = "callwarden_orders"
 
 Verb = Literal["hang_up", "transfer", "pause", "resume"]
 
+DONE, BEGUN = "done", "begun"
+"""The results of an order that was carried out, or that takes its time; any other says why it was not."""
 GONE = "the node is gone"
 
 
@@ -86,3 +88,10 @@ def result(connection: Connection, order_id: str) -> str | None:
         epochs.c.epoch == row.epoch, epochs.c.relieved_at.is_(None), epochs.c.ended_at.is_(None)
     )
     return None if connection.execute(living).one_or_none() else GONE
+
+
+def withdraw(connection: Connection, order_id: str) -> bool:
+    """Take an order back; False if it is too late, because somebody has taken it."""
+    untaken = update(orders).where(orders.c.id == order_id, orders.c.taken_at.is_(None), orders.c.done_at.is_(None))
+    withdrawn = untaken.values(taken_at=DbNow(), done_at=DbNow(), result="withdrawn")
+    return connection.execute(withdrawn).rowcount == 1

@@ -14,7 +14,7 @@ from daemon.ledger.schema import DbNow, calls, deliveries, effects, entries, epo
 _PORTION = 20
 
 
-def old(older_than: float) -> Select[tuple[str]]:
+def old(older_than: float) -> Select[str]:
     """Selects some calls that ended more than so many seconds ago, and may be forgotten."""
     before = DbNow() - older_than
     owed = exists().where(deliveries.c.call_id == calls.c.call_id, deliveries.c.due_at.is_not(None))

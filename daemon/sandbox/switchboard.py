@@ -6,8 +6,6 @@ seen live; where nothing is known, the plainest answer.
 
 import json
 import re
-import secrets
-from base64 import b64encode
 from collections.abc import Mapping
 from itertools import count
 from typing import Any
@@ -15,17 +13,17 @@ from typing import Any
 import trio
 
 from daemon.observe.clock import WallClock, system_clock
+from daemon.sandbox.numbers import NOT_ALLOWED, NumberDesk, RestAnswer
 from daemon.sandbox.script import Script
 from daemon.sandbox.session import Send, Session
 
-Answer = tuple[int, dict[str, Any]]
+Answer = RestAnswer
 
 _CALL_PATH = re.compile(r"/v1/realtime/calls/([^/]+)/(refer|hangup)")
 _NUMBER_PATH = re.compile(r"/v2/phone-numbers(?:/([^/]+))?")
 # Seconds from the end of a leg to the end of its socket; not documented, but surely not at the same instant.
 _LEG_DOWN_TO_CLOSE = 0.05
 _NOT_FOUND: Answer = (404, {"code": "Not found", "error": "no SIP participant"})
-_NOT_ALLOWED: Answer = (405, {"code": "Method not allowed", "error": "method not allowed"})
 
 
 class SandboxCall:
@@ -78,10 +76,10 @@ class Switchboard:
 
     def __init__(self, api_key: str, *, wall: WallClock = system_clock) -> None:
         self.calls: dict[str, SandboxCall] = {}
-        self.numbers: dict[str, dict[str, Any]] = {}
         self._authorization = f"Bearer {api_key}"
         self._wall = wall
         self._ids = count(1)
+        self.numbers = NumberDesk(self._ids)
 
     def place(
         self,
@@ -160,10 +158,10 @@ class Switchboard:
         if matched := _CALL_PATH.fullmatch(path):
             call = self.calls.get(matched[1])
             if method != "POST":
-                return _NOT_ALLOWED
+                return NOT_ALLOWED
             return self._hang_up(call) if matched[2] == "hangup" else self._refer(call, _json(body))
         if matched := _NUMBER_PATH.fullmatch(path):
-            return self._numbers(method, matched[1], _json(body))
+            return self.numbers.answer(method, matched[1], _json(body))
         return 404, {"code": "Not found", "error": "no such path"}
 
     def _hang_up(self, call: SandboxCall | None) -> Answer:
@@ -192,45 +190,6 @@ class Switchboard:
                 return 502, {"error": "transfer rejected by downstream: SIP 486 Busy Here"}
             case status:
                 return status, {"error": "transfer failed"}
-
-    def _numbers(self, method: str, number_id: str | None, body: dict[str, Any]) -> Answer:
-        match method, number_id:
-            case "POST", None:
-                return self._register(body)
-            case "GET", None:
-                return 200, {"phoneNumbers": list(self.numbers.values())}
-            case (("GET" | "DELETE"), str()) if number_id not in self.numbers:
-                return 404, {"code": "Not found", "error": "no such phone number"}
-            case "GET", str():
-                return 200, {"phoneNumber": self.numbers[number_id]}
-            case "DELETE", str():
-                del self.numbers[number_id]
-                return 200, {}
-        return _NOT_ALLOWED
-
-    def _register(self, body: dict[str, Any]) -> Answer:
-        number = body.get("phone_number")
-        if body.get("origin") != "byo_trunk":
-            code = "The caller does not have permission to execute the specified operation"
-            return 403, {"code": code, "error": "Provisioning phone numbers via the API is not supported."}
-        if not isinstance(number, str):
-            return 422, {"code": "Unprocessable", "error": "missing field `phone_number`"}
-        if any(known["phoneNumber"] == number for known in self.numbers.values()):
-            return 409, {"code": "Conflict", "error": "already connected through Direct SIP"}
-        record = {
-            "phoneNumberId": f"pn-{next(self._ids)}",
-            "phoneNumber": number,
-            "name": body.get("name", ""),
-            "origin": "byo_trunk",
-            "agentId": None,
-            "sipHost": "sip.voice.x.ai",
-        }
-        self.numbers[record["phoneNumberId"]] = record
-        secret = "whsec_" + b64encode(secrets.token_bytes(32)).decode()
-        return 200, {
-            "phoneNumber": record,
-            "webhook": {"webhookId": f"wh-{next(self._ids)}", "dispatchSigningSecret": secret},
-        }
 
 
 def _json(body: bytes) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Numbers that may be written down."""
+"""Numbers and texts that may be written down."""
 
 import pytest
 
-from daemon.core.redaction import short_number
+from daemon.core.redaction import masked, short_number
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,8 @@ from daemon.core.redaction import short_number
 )
 def test_short_number(number: str | None, short: str) -> None:
     assert short_number(number) == short
+
+
+def test_secrets_are_struck_out_of_what_others_say() -> None:
+    assert masked("bad token abc, or abcdef?", ["abc", "abcdef", ""]) == "bad token ****, or ****?"
+    assert masked("nothing", []) == "nothing"

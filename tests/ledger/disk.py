@@ -36,11 +36,12 @@ class Disk:
     @contextmanager
     def read_only(self) -> Iterator[None]:
         """Nothing can be written while the block lasts; nothing may be open for writing when it begins."""
-        self._remount("ro")
+        self.remount("ro")
         yield
-        self._remount("rw")
+        self.remount("rw")
 
-    def _remount(self, how: str) -> None:
+    def remount(self, how: str) -> None:
+        """Make it read-only, `ro`, or not, `rw`."""
         subprocess.run(["mount", "-o", f"remount,{how}", str(self.folder)], check=True)
 
 

@@ -1,4 +1,4 @@
-"""Ledgers for tests: several that share one database, each in a state directory of its own, as on machines of their own.
+"""Ledgers for tests: several that share one database, each in a state directory of its own, as on several machines.
 
 They are put together as the daemon does it. An `open` one lives by itself; one that is only put together does nothing
 but what the test says, so that a test can be a node that is frozen, slow or dead.
@@ -88,6 +88,10 @@ class House:
         with self.engines.durable.begin() as connection:
             return work(connection)
 
+    def execute(self, statement: str) -> None:
+        """Do something that nobody but an operator does."""
+        self.run(lambda connection: connection.execute(text(statement)))
+
     @contextmanager
     def held_up(self) -> Iterator[None]:
         """Nobody else can write into the database."""
@@ -109,9 +113,11 @@ class House:
 
 async def until(what: Callable[[], bool], seconds: float = 5.0) -> None:
     """Wait until something holds."""
-    with trio.fail_after(seconds):
-        while not what():
-            await trio.sleep(0.005)
+    give_up_at = trio.current_time() + seconds
+    while not what():
+        if trio.current_time() > give_up_at:
+            raise AssertionError(f"not within {seconds:g} s")
+        await trio.sleep(0.005)
 
 
 def news_of(ledger: OpenLedger | Parts) -> list[News]:

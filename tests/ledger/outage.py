@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
-
 from tests.ledger.house import House
 from tests.postgres import Postgres
 
@@ -29,10 +27,3 @@ class Outages:
             yield
         finally:
             self._server.start()
-
-
-@pytest.fixture
-def outages(house: House, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Outages:
-    """Makes the database of the test's house fail; SQLite's patience is short, so that the test's can be."""
-    monkeypatch.setattr("daemon.ledger.engine.BUSY_TIMEOUT", 0.1)
-    return Outages(house, None if house.engines.file else request.getfixturevalue("postgres"))

@@ -1,6 +1,7 @@
 """Claims, debts and receipts as statements, on both engines."""
 
 import math
+from functools import partial
 
 import pytest
 import trio
@@ -94,7 +95,7 @@ def test_the_first_receipt_stands(house: House) -> None:
     house.run(lambda connection: claims.claim(connection, wanted("call-1")))
     first, second = receipt("hung_up", "SIGTERM"), receipt("lost", "never mind")
     for each in (first, second):
-        assert house.run(lambda connection, each=each: claims.settle(connection, "call-1", "epoch-1", each, {}))
+        assert house.run(partial(claims.settle, call_id="call-1", epoch="epoch-1", receipt=each, events={}))
     assert house.one(calls)["outcome"] == "hung_up"
     # What is over can't be owed any more.
     assert not house.run(lambda connection: claims.owe(connection, "call-1", "epoch-1", ("why",)))

@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ async def test_nobody_waits_longer_than_they_want(engines: Engines) -> None:
     database = Database(engines)
     for run in (database.write, database.read):
         began = trio.current_time()
-        with pytest.raises(LedgerUnavailable, match="no answer within 0.1 s"):
+        with pytest.raises(LedgerUnavailable, match=r"no answer within 0\.1 s"):
             await run(slow, limit=0.1)
         assert trio.current_time() - began < 1.0
         assert not database.health.up
@@ -180,9 +181,9 @@ async def test_claims_do_not_wait_behind_a_row_of_groups(file: Engines) -> None:
     assert mine._turns is not None
     async with trio.open_nursery() as nursery, mine._turns.turn(last=False):
         for number in range(5):
-            nursery.start_soon(lambda number=number: write(f"group {number}", lazy=True))
+            nursery.start_soon(partial(write, f"group {number}", lazy=True))
         await trio.testing.wait_all_tasks_blocked()
-        nursery.start_soon(lambda: write("claim", lazy=False))
+        nursery.start_soon(partial(write, "claim", lazy=False))
         await trio.testing.wait_all_tasks_blocked()
     assert order[0] == "claim"
 

@@ -1,12 +1,16 @@
 """What the durable ledger promises to calls, on both engines."""
 
 import random
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 import trio
-from sqlalchemy import update
+from sqlalchemy import Connection, event, update
 
+from daemon.core import journal
 from daemon.core.effects import Effect, ToolUse
+from daemon.core.journal import Record
 from daemon.core.receipts import Debt
 from daemon.errors import LedgerUnavailable
 from daemon.ledger import epochs
@@ -291,7 +295,7 @@ async def test_a_live_claim_for_an_unknown_epoch_is_registered(house: House) -> 
         await a.ledger.end_effect("call-1", "use-1", "done")
         epoch = a.keeper._lease.epoch
         for table in ("epochs", "calls", "effects"):
-            house.run(lambda connection, name=table: connection.exec_driver_sql(f"DELETE FROM {name}"))
+            house.execute(f"DELETE FROM {table}")
         await until(lambda: len(house.rows(effects)) == 1)
         assert news_of(a) == []
         assert house.run(lambda connection: epochs.renew(connection, epoch, 1.0)) is Renewal.RENEWED
@@ -304,7 +308,7 @@ async def test_a_receipt_for_an_empty_ledger_brings_its_claim(house: House) -> N
     with house.parts() as parts:
         await parts.keeper.open()
         await parts.ledger.claim(incoming("call-1"), "support")
-        house.run(lambda connection: connection.exec_driver_sql("DELETE FROM calls"))
+        house.execute("DELETE FROM calls")
         assert await parts.ledger.settle("call-1", receipt(seconds=30.0), {})
         row = house.one(calls)
         assert row["outcome"] == "caller_left"
@@ -365,3 +369,52 @@ async def test_a_claim_that_is_cancelled_while_down_is_nobodys(house: House) -> 
         assert await parts.ledger.claim(incoming("call-2"), "support")
         await parts.keeper.open()
         assert [row["call_id"] for row in house.rows(calls)] == ["call-2"]
+
+
+async def test_calls_that_come_while_the_heart_beats_stay_ours(house: House) -> None:
+    """A heartbeat looks twice, and a claim may be written in between."""
+    with house.parts(lease=60.0) as parts:
+        await parts.keeper.open()
+
+        async def beat() -> None:
+            while True:
+                await parts.keeper._beat()
+
+        async with trio.open_nursery() as beating:
+            beating.start_soon(beat)
+            async with trio.open_nursery() as coming:
+                for number in range(150):
+                    coming.start_soon(parts.ledger.claim, incoming(f"call-{number}"), "support")
+            beating.cancel_scope.cancel()
+        assert len(parts.ledger.held) == 150
+        await parts.keeper._beat()
+        assert news_of(parts) == []
+        assert len(parts.ledger.held) == 150
+
+
+def _note(begun: list[str], name: str, _connection: Connection) -> None:
+    begun.append(name)
+
+
+async def test_what_is_promised_is_synced_and_what_is_told_is_not(house: House) -> None:
+    begun: list[str] = []
+    with house.parts() as parts:
+        for name, engine in (("durable", parts.engines.durable), ("lazy", parts.engines.lazy)):
+            event.listen(engine, "begin", partial(_note, begun, name))
+        await parts.keeper.open()
+        promises: list[Callable[[], Awaitable[object]]] = [
+            lambda: parts.ledger.claim(incoming("call-1"), "support"),
+            lambda: parts.ledger.joined("call-1"),
+            lambda: parts.ledger.begin_effect("call-1", USE),
+            lambda: parts.ledger.end_effect("call-1", "use-1", "done"),
+            lambda: parts.ledger.told("call-1", "use-1"),
+            lambda: parts.ledger.settle("call-1", receipt(), {}),
+        ]
+        for promise in promises:
+            begun.clear()
+            await promise()
+            assert begun == ["durable"]
+        parts.journal.watch(Record(at=1.0, call_id="call-1", entry=journal.CheckedIn()))
+        begun.clear()
+        await parts.journal.flush()
+        assert begun == ["lazy"]

@@ -12,26 +12,27 @@ from daemon.ledger.engine import make_engines
 from daemon.ledger.epochs import Renewal
 from daemon.ledger.schema import calls
 from daemon.ledger.schema import epochs as table
+from daemon.ledger.vigil import Sign
 from tests.ledger.house import House, incoming, receipt
 from tests.ledger.test_durable import USE
 
 
 def begin(house: House, *names: str, lease: float = 60.0) -> None:
     for name in names:
-        house.run(lambda connection, name=name: epochs.register(connection, name, "node", "place", "1.0", lease))
+        house.run(partial(epochs.register, epoch=name, node="node", place="place", version="1.0", lease=lease))
 
 
 def claim(house: House, epoch: str, *call_ids: str) -> None:
     for call_id in call_ids:
         wanted = Claim(attempt=f"attempt {call_id}", epoch=epoch, incoming=incoming(call_id), agent="support")
-        assert house.run(lambda connection, wanted=wanted: claims.claim(connection, wanted))
+        assert house.run(partial(claims.claim, wanted=wanted))
 
 
 def adopt(house: House, epoch: str) -> dict[str, str]:
     return house.run(lambda connection: epochs.adopt(connection, epoch))
 
 
-def signs(house: House, *names: str) -> list[epochs.Sign]:
+def signs(house: House, *names: str) -> list[Sign]:
     return [sign for sign in house.run(epochs.living) if sign.epoch in names]
 
 

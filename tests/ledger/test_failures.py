@@ -1,4 +1,4 @@
-"""What the operator reads when the database fails: one line that names it and the fix. The errors are the drivers' own."""
+"""What the operator reads when the database fails: one line, with the fix. The errors are the drivers' own."""
 
 import os
 import resource
@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, exc, text
+from sqlalchemy import exc, text
 
 from daemon.errors import LedgerUnavailable
 from daemon.ledger.engine import Engines, make_engines
@@ -104,9 +104,9 @@ def test_a_disk_that_can_not_be_written(tmp_path: Path) -> None:
 def test_a_file_that_may_not_be_written(tmp_path: Path) -> None:
     with opened(f"sqlite:///{tmp_path}/ledger.db") as engines:
         prepare(engines)
-        with closing(sqlite3.connect(f"file:{tmp_path}/ledger.db?mode=ro", uri=True)) as connection:
-            with pytest.raises(sqlite3.OperationalError) as driver:
-                connection.execute("DELETE FROM calls")
+        reader = sqlite3.connect(f"file:{tmp_path}/ledger.db?mode=ro", uri=True)
+        with closing(reader), pytest.raises(sqlite3.OperationalError) as driver:
+            reader.execute("DELETE FROM calls")
         with pytest.raises(LedgerUnavailable, match="it can't be written: make the file"), explained(engines.where):
             raise exc.OperationalError("DELETE", {}, driver.value)
 

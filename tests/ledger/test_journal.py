@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -28,9 +29,10 @@ def said(words: str, *, item: str = "item-1", final: bool = False, at: float = 1
 
 
 @pytest.fixture
-def writer(house: House) -> JournalWriter:
+def writer(house: House) -> Iterator[JournalWriter]:
     database = Database(house.engines)
-    return JournalWriter(database, database.health, transcripts=True)
+    yield JournalWriter(database, database.health, transcripts=True)
+    database.close()
 
 
 def digits(house: House) -> list[str]:
@@ -40,7 +42,7 @@ def digits(house: House) -> list[str]:
 async def test_what_comes_together_is_written_together(
     house: House, writer: JournalWriter, nursery: trio.Nursery
 ) -> None:
-    nursery.start_soon(writer.run)
+    nursery.start_soon(writer.write_down)
     for number in range(30):
         writer.watch(pressed(number))
     await trio.sleep(0.05)
@@ -57,7 +59,7 @@ async def test_a_full_group_waits_for_no_moment(house: House, writer: JournalWri
     for number in range(GROUP):
         writer.watch(pressed(number))
     began = time.monotonic()
-    nursery.start_soon(writer.run)
+    nursery.start_soon(writer.write_down)
     await until(lambda: len(writer) == 0, 1.0)
     assert time.monotonic() - began < 0.2
     nursery.cancel_scope.cancel()
@@ -145,7 +147,7 @@ async def test_what_comes_while_the_ledger_is_down_waits(
     house: House, writer: JournalWriter, nursery: trio.Nursery
 ) -> None:
     writer._health.fail(LedgerUnavailable("down"))
-    nursery.start_soon(writer.run)
+    nursery.start_soon(writer.write_down)
     for number in range(3):
         writer.watch(pressed(number))
     await trio.sleep(0.3)
@@ -189,7 +191,7 @@ async def test_a_claim_does_not_wait_for_a_long_journal(
     database = writer._database
     for number in range(20 * GROUP):
         writer.watch(pressed(number))
-    nursery.start_soon(writer.run)
+    nursery.start_soon(writer.write_down)
     await until(lambda: len(writer) < 20 * GROUP, 2.0)
     waited: list[float] = []
     while len(writer) > 2 * GROUP:

@@ -250,7 +250,7 @@ async def test_what_is_old_is_forgotten_by_itself(house: House, monkeypatch: pyt
         house.run(
             lambda connection: connection.execute(update(calls).where(calls.c.call_id != "call-0").values(long_ago))
         )
-        house.run(lambda connection: connection.exec_driver_sql("UPDATE deliveries SET due_at = NULL"))
+        house.execute("UPDATE deliveries SET due_at = NULL")
         await until(lambda: len(house.rows(calls)) == 1)
 
 

@@ -99,8 +99,7 @@ def test_an_older_version_is_brought_up_to_date_only_where_nobody_else_needs_it(
     house: House, revision: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if a migration had followed the one there is.
-    monkeypatch.setattr("daemon.ledger.migrate.revisions", lambda: ("0002", newest_there_is))
-    newest_there_is = "0001"
+    monkeypatch.setattr("daemon.ledger.migrate.revisions", lambda: ("0002", "0001"))
     if house.engines.file:
         prepare(house.engines)  # goes as far as there are migrations
         return
@@ -138,6 +137,6 @@ def test_a_database_that_can_not_hold_every_character(postgres: Postgres) -> Non
 def test_a_user_without_the_right_to_make_tables(database: Callable[..., str], postgres: Postgres) -> None:
     url = database(empty=True)
     postgres.execute("DO $$ BEGIN CREATE ROLE guest LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
-    with opened(url.replace("//callwarden@", "//guest@")) as engines:
-        with pytest.raises(LedgerUnavailable, match="the user may not do that: make it the owner of the database"):
-            prepare(engines)
+    refused = pytest.raises(LedgerUnavailable, match="the user may not do that: make it the owner of the database")
+    with opened(url.replace("//callwarden@", "//guest@")) as engines, refused:
+        prepare(engines)

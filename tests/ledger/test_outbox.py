@@ -1,6 +1,7 @@
 """What is owed to endpoints is owed by the transaction that makes it true."""
 
 import pytest
+from sqlalchemy import Connection
 
 from daemon.ledger import outbox
 from daemon.ledger.claims import Claim
@@ -37,11 +38,12 @@ def test_each_endpoint_is_owed_what_it_wants_once(house: House) -> None:
 def test_what_did_not_come_true_is_not_owed(house: House) -> None:
     claim = Claim(attempt="a", epoch="epoch-1", incoming=incoming("call-1"), agent="support")
 
-    def fails(connection: object) -> None:
+    def fails(connection: Connection) -> None:
+        assert make_claim(connection, claim, (BOTH,))
         raise RuntimeError("the machine stops")
 
     with pytest.raises(RuntimeError):
-        house.run(lambda connection: (make_claim(connection, claim, (BOTH,)), fails(connection)))
+        house.run(fails)
     assert house.rows(calls) == house.rows(deliveries) == []
     assert house.run(lambda connection: make_claim(connection, claim, (BOTH,)))
     other = Claim(attempt="b", epoch="epoch-2", incoming=incoming("call-1"), agent="support")

@@ -55,7 +55,7 @@ def test_not_while_another_daemon_has_it_open(engines: Engines, tmp_path: Path) 
     place = Place(tmp_path)
     ours = place.alive("ours")
     with process(tmp_path, "another") as other:
-        with pytest.raises(LedgerUnavailable, match="it is moved away once no other daemon in .* has it open"):
+        with pytest.raises(LedgerUnavailable, match=r"it is moved away once no other daemon in .* has it open"):
             move_away(corrupt(engines), engines, place, ("ours",))
         assert (tmp_path / "ledger.db").exists()
         other.kill()

@@ -15,13 +15,12 @@ from daemon.config.ledger import Ledger
 from daemon.core.incoming import IncomingCall, PastCall
 from daemon.core.receipts import Receipt
 from daemon.errors import LedgerUnavailable
-from daemon.ledger import base
+from daemon.ledger import base, redial
 from daemon.ledger.database import Database
 from daemon.ledger.engine import make_engines
 from daemon.ledger.memory import MemoryLedger
 from daemon.ledger.migrate import prepare
 from daemon.ledger.open import OpenLedger, open_ledger
-from daemon.ledger import redial
 from daemon.ledger.redial import last_call
 from tests.configured import CALLED, CALLER, configuration
 

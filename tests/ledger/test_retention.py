@@ -1,6 +1,8 @@
 """Forgetting, on both engines."""
 
-from sqlalchemy import Connection, insert, text, update
+from functools import partial
+
+from sqlalchemy import Connection, Update, insert, text, update
 
 from daemon.core.effects import ToolUse
 from daemon.ledger import effects, orders, retention
@@ -8,6 +10,7 @@ from daemon.ledger.claims import Claim
 from daemon.ledger.operations import Settled, carry_out, make_claim
 from daemon.ledger.outbox import Endpoint
 from daemon.ledger.schema import DbNow, calls, deliveries, entries, epochs, metadata, turns
+from daemon.ledger.schema import orders as orders_table
 from tests.ledger.house import HEARD, House, incoming, receipt
 from tests.ledger.test_epochs import begin
 
@@ -31,6 +34,10 @@ def write_call(house: House, call_id: str, *, ended: float | None, delivered: bo
         if delivered:
             sent = update(deliveries).where(deliveries.c.call_id == call_id).values(due_at=None, delivered_at=DbNow())
             house.run(lambda connection: connection.execute(sent))
+
+
+def _execute(connection: Connection, statement: Update) -> None:
+    connection.execute(statement)
 
 
 def prune(house: House) -> list[int]:
@@ -83,14 +90,14 @@ def test_orders_and_epochs_go_when_nobody_refers_to_them(house: House) -> None:
     write_call(house, "young", ended=1)
     for epoch in ("epoch-1", "over"):
         longago = update(epochs).where(epochs.c.epoch == epoch).values(relieved_at=DbNow() - 40 * DAY)
-        house.run(lambda connection, longago=longago: connection.execute(longago))
+        house.run(partial(_execute, statement=longago))
     old = house.run(lambda connection: orders.ask(connection, "pause", "node", "", "ada"))
-    house.run(lambda connection: connection.execute(update(orders.orders).values(asked_at=DbNow() - 40 * DAY)))
+    house.run(lambda connection: connection.execute(update(orders_table).values(asked_at=DbNow() - 40 * DAY)))
     new = house.run(lambda connection: orders.ask(connection, "resume", "node", "", "ada"))
     assert old is not None
     assert prune(house) == [0]
     assert {row["epoch"] for row in house.rows(epochs)} == {"epoch-1", "alive"}
-    assert [row["id"] for row in house.rows(orders.orders)] == [new]
+    assert [row["id"] for row in house.rows(orders_table)] == [new]
     assert house.run(lambda connection: orders.result(connection, old)) == orders.GONE
 
 

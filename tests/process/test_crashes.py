@@ -19,7 +19,7 @@ from daemon.sandbox.script import Reply, Say, Script, Wait
 from daemon.sandbox.server import open_sandbox
 from daemon.sandbox.switchboard import SandboxCall, Switchboard
 from tests.configured import API_KEY
-from tests.process.nodes import Node, Sender, present, until
+from tests.process.nodes import Node, Sender, ending, present, until
 from tests.tools.server import Asked, open_server, says
 
 pytestmark = pytest.mark.exhaustive
@@ -71,7 +71,7 @@ async def test_killed_at_random_moments_under_live_calls(tmp_path: Path, capsys:
         def answered() -> bool:
             return all(present(call) for call in everybody if call.id in sender.taken and not call.over.is_set())
 
-        try:
+        async with ending(node):
             await node.start()
             for _ in range(KILLS):
                 live = [call for call in everybody if not call.over.is_set()]
@@ -95,8 +95,6 @@ async def test_killed_at_random_moments_under_live_calls(tmp_path: Path, capsys:
                 call.end("caller")
             await until(lambda: None not in receipts(node).values(), 30.0, "every call has a receipt")
             assert await node.stop() == 0
-        finally:
-            await node.close()
     ledger = receipts(node)
     assert set(ledger) == {call.id for call in everybody} == set(sender.taken)
     assert set(ledger.values()) <= {"caller_left", "hung_up"}
