@@ -97,11 +97,7 @@ async def run_daemon(
         # Before signals are ours, so that a look-up of a name that takes for ever can be interrupted.
         listeners = await open_listeners(activation.binds(config.server, passed))
         async with trio.open_nursery() as root:
-            toggle = partial(_toggle_pause, supervisor, stop, notifier)
-            signals = partial(watch_signals, hands_over=config.recovery.handover == "rejoin")
-            await root.start(signals, stop, toggle, name="signals")
-            heartbeats = {"calls": supervisor.beat, "ledger": opened.keeper.turn}
-            root.start_soon(watchdog.feed, notifier, heartbeats, name="watchdog")
+            await _listen_to_system(root, config, supervisor, stop, notifier, opened)
 
             def ready(recovered: int) -> None:
                 structlog.get_logger().info("ready", listening=addresses(listeners), agents=sorted(config.agents))
@@ -119,6 +115,16 @@ async def run_daemon(
             root.cancel_scope.cancel(reason="stopped")
     structlog.get_logger().info("stopped", code=code)
     return code
+
+
+async def _listen_to_system(
+    root: trio.Nursery, config: Config, supervisor: Supervisor, stop: Stop, notifier: Notifier, opened: OpenLedger
+) -> None:
+    """Start what signals and systemd's watchdog are about."""
+    signals = partial(watch_signals, hands_over=config.recovery.handover == "rejoin")
+    await root.start(signals, stop, partial(_toggle_pause, supervisor, stop, notifier), name="signals")
+    heartbeats = {"calls": supervisor.beat, "ledger": opened.keeper.turn}
+    root.start_soon(watchdog.feed, notifier, heartbeats, name="watchdog")
 
 
 async def serve_calls(

@@ -30,6 +30,11 @@ from daemon.tools.base import Answer
 class Call:
     """A call in progress."""
 
+    leaving_line = False
+    """Whether the present socket is given up for another one."""
+    given_up = False
+    """Whether it is left to whoever adopts it."""
+
     def __init__(self, incoming: IncomingCall, agent: Agent, setting: Setting, *, counted: bool = True) -> None:
         self.id = incoming.call_id
         self.incoming = incoming
@@ -52,8 +57,6 @@ class Call:
         self.line: Line | None = None
         """The present socket, or the last one."""
         self.line_opened_at = 0.0
-        self.leaving_line = False
-        """Whether the present socket is given up for another one."""
         self._dropped: Counter[str] = Counter()
         """Frames discarded unread on earlier sockets."""
         self.transfers = 0
@@ -70,8 +73,6 @@ class Call:
         """Its tools before it was taken over."""
         self.reached = trio.Event()
         """Set once a socket is open, or it is known that there will be none."""
-        self.given_up = False
-        """Whether it is left to whoever adopts it."""
         self._begun = False
         """Whether its agent is at work."""
         self.owed = False

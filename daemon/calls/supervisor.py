@@ -178,17 +178,10 @@ class Supervisor:
 
     async def beat(self) -> None:
         """Come back once a task of the calls' nursery has run; at once while there is no such nursery."""
-        ran = trio.Event()
-
-        async def run() -> None:
-            ran.set()
-            await trio.lowlevel.checkpoint()
-
         if self._tasks is None:
             await trio.lowlevel.checkpoint()
-            return
-        self._tasks.start_soon(run, name="heartbeat")
-        await ran.wait()
+        else:
+            await self._tasks.start(_turn, name="heartbeat")
 
     async def _supervise(self, call: Call, offer: Offer, plan: Plan) -> None:
         """See one call through. Nothing but a cancellation ever leaves this function."""
@@ -273,8 +266,7 @@ class Supervisor:
 
     def let_go(self, call_id: str) -> None:
         """End our part in a call that is another node's now, without hanging up."""
-        known = self._live.get(call_id)
-        if known is not None:
+        if known := self._live.get(call_id):
             known[0].let_go()
 
     async def gone(self, call_id: str) -> Call | None:
@@ -302,3 +294,7 @@ class Supervisor:
     def _announce(self) -> None:
         self._changed.set()
         self._changed = trio.Event()
+
+
+async def _turn(*, task_status: trio.TaskStatus[None]) -> None:
+    task_status.started()

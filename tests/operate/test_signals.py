@@ -1,5 +1,6 @@
 import os
 import signal
+from functools import partial
 
 import pytest
 import trio
@@ -30,4 +31,16 @@ async def test_usr1_pauses_and_resumes(nursery: trio.Nursery) -> None:
     with trio.fail_after(5):
         await toggled.wait()
     assert not stop.draining.is_set()
+    nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("hands_over", [True, False])
+async def test_quit_makes_room_where_calls_are_handed_over(nursery: trio.Nursery, hands_over: bool) -> None:
+    stop = Stop()
+    await nursery.start(partial(watch_signals, hands_over=hands_over), stop, lambda: None)
+    os.kill(os.getpid(), signal.SIGQUIT)
+    with trio.fail_after(5):
+        await stop.draining.wait()
+    assert stop.making_room is hands_over
+    assert stop.reasons == ["SIGQUIT"]
     nursery.cancel_scope.cancel()
