@@ -3,7 +3,8 @@
 import os
 import signal
 import socket
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 import trio
 
 from daemon.app import run_daemon
-from daemon.config import Agent, Drain, Number, Secret, Server
+from daemon.config import Agent, Drain, Number, Recovery, Secret, Server
 from daemon.config.lookups import Lookup
 from daemon.errors import StartError
 from daemon.observe.clock import system_clock
@@ -244,3 +245,33 @@ async def test_an_error_of_ours_hangs_up_every_call_and_collects_what_is_owed(
             await trio.sleep(5)
     assert [call.ended_by for call in calls] == ["hangup"] * 3
     assert calls[0].hang_ups == 2
+
+
+async def test_calls_are_left_to_a_successor(tmp_path: Path) -> None:
+    config = msgspec.structs.replace(configuration(drain=QUICK), recovery=Recovery(handover="rejoin"))
+    async with live_daemon(config, tmp_path) as live:
+        calls = [await live.ring(STAYS) for _ in range(2)]
+        await trio.sleep(0.2)
+        kill(signal.SIGQUIT)
+        assert await live.exit_code() == 0
+        assert [call.over.is_set() for call in calls] == [False, False]
+        assert {call.hang_ups for call in calls} == {0}
+        assert sorted(call.joins for call in calls) == [1, 2]
+        with closing(sqlite3.connect(tmp_path / "ledger.db")) as ledger:
+            rows = ledger.execute(
+                "SELECT outcome, joined_at IS NOT NULL, epoch LIKE 'released by %' FROM calls"
+            ).fetchall()
+        assert rows == [(None, 1, 1)] * 2
+
+
+async def test_calls_that_cannot_be_left_to_a_successor_are_drained(tmp_path: Path) -> None:
+    config = msgspec.structs.replace(configuration(drain=QUICK), recovery=Recovery(handover="rejoin"))
+    async with live_daemon(config, tmp_path) as live:
+        leaving = Script(steps=(Wait(1.0), Leave()), seconds_per_word=0.01)
+        calls = [await live.ring(leaving) for _ in range(2)]
+        await trio.sleep(0.2)
+        for call in calls:
+            call.join_refusals = [403]
+        kill(signal.SIGQUIT)
+        assert await live.exit_code() == 0
+    assert sorted(str(call.ended_by) for call in calls) == ["caller", "hangup"]

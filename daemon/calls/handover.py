@@ -29,10 +29,6 @@ class Desk(Protocol):
         """The calls in progress."""
         ...
 
-    async def idle(self) -> None:
-        """Wait until there are none."""
-        ...
-
 
 async def hand_over(desk: Desk, within: float, *reasons: str) -> bool:
     """Let go of every call within so many seconds, and wait until each is let go; False if they can't be.
@@ -42,17 +38,14 @@ async def hand_over(desk: Desk, within: float, *reasons: str) -> bool:
     deadline = trio.current_time() + within
     if len(list(desk.calls())) > 1 and not await _can_be_joined_again(desk, deadline):
         return False
-    while trio.current_time() < deadline and any(desk.calls()):
+    while any(desk.calls()):
+        late = trio.current_time() >= deadline
         for call in desk.calls():
-            if call.counted and call.between_turns:
+            if call.counted and (late or call.between_turns):
                 call.hand_over(WHY, *reasons)
+            elif late:
+                call.hang_up(WHY, *reasons)
         await trio.sleep(_LOOK)
-    for call in desk.calls():
-        if call.counted:
-            call.hand_over(WHY, *reasons)
-        else:
-            call.hang_up(WHY, *reasons)
-    await desk.idle()
     return True
 
 

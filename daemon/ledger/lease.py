@@ -137,7 +137,7 @@ class Lease:
             alive=True,
             living=tuple(living),
             relieved=tuple(relieved),
-            orphans=epochs.orphans(connection, owed - known, former),
+            orphans=() if self.retired else epochs.orphans(connection, owed - known, former),
             elsewhere=tuple(call_id for call_id, (owner, _) in owners.items() if owner != self.epoch),
             missing=tuple(doubtful - owners.keys()),
             ended=tuple(call_id for call_id, (owner, over) in owners.items() if owner == self.epoch and over),
