@@ -66,7 +66,7 @@ deb: setup  ## Build dist/callwarden_VERSION_ARCH.deb for the Debian whose pytho
 	@PYTHON=$(PYTHON) packaging/deb
 
 test-systemd: setup  ## Boot machines with a systemd of their own and run the service there; as root, takes some minutes
-	@$(BIN)/pytest -q -m systemd tests/systemd
+	@$(BIN)/pytest -q -m systemd -o faulthandler_timeout=900 tests/systemd
 
 check-units:  ## Hold the unit files against systemd: verify, and an exposure of at most 1.2; TREE= for another Debian's
 	@packaging/check-units $(TREE)

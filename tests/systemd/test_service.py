@@ -157,6 +157,31 @@ async def test_restarting_without_a_hand_over_waits_and_turns_nobody_away(machin
         assert not waited.over.is_set()
 
 
+async def test_restarting_hands_calls_over_and_turns_nobody_away(machine: Machine) -> None:
+    async with scene(machine) as world:
+        world.configure('recovery handover = "rejoin"')
+        await machine.must("systemctl start callwarden.socket callwarden")
+        calls = await world.ring(10)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(world.keep_ringing, 0.05)
+            began = trio.current_time()
+            await machine.must("systemctl restart callwarden")
+            await until(lambda: all(present(call) for call in calls), 10, "all are taken over")
+            seconds = trio.current_time() - began
+            await trio.sleep(1)
+            nursery.cancel_scope.cancel()
+        assert await machine.show("callwarden", "Result") == "success"
+        assert world.failures == []
+        assert {call.hang_ups for call in world.board.calls.values()} == {0}
+        assert {call.over.is_set() for call in calls} == {False}
+        assert {call.joins for call in calls} == {2, 3}  # one of them was tried first
+        assert {call.most_sockets for call in calls} == {1}
+        rung = len(world.board.calls) - len(calls)
+    sys.stdout.write(
+        f"\n{machine.suite}: 10 calls handed over in {seconds:.1f} s, {rung} webhooks meanwhile, none lost\n"
+    )
+
+
 async def test_two_instances_share_the_door(machine: Machine) -> None:
     async with scene(machine) as world:
         world.configure()

@@ -63,8 +63,10 @@ def tree(suite: str) -> Path:
 
 
 def package(suite: str, folder: Path, revision: int = 1) -> Path:
-    """Build our package for a suite."""
+    """Build our package for a suite, unless it is there."""
     folder.mkdir(parents=True, exist_ok=True)
+    for found in folder.glob(f"callwarden_*-{revision}+*.deb"):
+        return found
     settings = {"PYTHON": python_for(suite), "OUT": str(folder), "REVISION": str(revision)}
     built = subprocess.run(
         [ROOT / "packaging" / "deb"], env={**os.environ, **settings}, capture_output=True, text=True, timeout=600
