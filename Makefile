@@ -9,7 +9,8 @@ SOURCES := daemon tests benchmarks
 ASYNC_RULES := --isolated --select=ASYNC1,ASYNC2,ASYNC3,ASYNC4 --extend-ignore=ASYNC109,ASYNC124,ASYNC127 \
 	--startable-in-context-manager=run,run_daemon,watch_signals
 
-.PHONY: demo test exhaust crash simulate bench-ledger check setup format lock coverage clean install deb check-units test-systemd
+.PHONY: demo test exhaust crash simulate bench-ledger fuzz-api man check setup format lock coverage clean
+.PHONY: install deb check-units test-systemd
 
 demo: setup  ## Answer a phone call end to end, on this machine, with no key and no network
 	@$(BIN)/callwarden demo
@@ -19,7 +20,8 @@ test: setup  ## Run the tests
 
 exhaust: setup  ## Run what takes long: every checkpoint cancelled, 500 live calls, 1000 deliveries
 	@CALLWARDEN_EXHAUSTIVE=1 $(BIN)/pytest -q -n auto tests/calls/test_cancellations.py tests/numbers/test_routing.py
-	@$(BIN)/pytest -q -m exhaustive
+	@$(BIN)/pytest -q -m exhaustive --deselect tests/process/test_consoles.py
+	@$(BIN)/pytest -q -m exhaustive tests/process/test_consoles.py
 
 crash: setup  ## Kill the daemon at random moments under 50 live calls, KILLS=200 times, and lose nothing
 	@CALLWARDEN_KILLS=$(or $(KILLS),200) $(BIN)/pytest -q -m exhaustive tests/process/test_crashes.py
@@ -35,6 +37,14 @@ check: setup  ## Format, lint, types, architecture
 	@$(BIN)/ruff check $(SOURCES)
 	@find $(SOURCES) -name '*.py' -print0 | xargs -0 $(BIN)/flake8 $(ASYNC_RULES)
 	@$(BIN)/mypy
+
+fuzz-api: setup  ## Fuzz the control API by its own description, with Schemathesis in an environment of its own
+	@test -x $(VENV)-fuzz/bin/schemathesis || { $(PYTHON) -m venv --clear $(VENV)-fuzz && $(VENV)-fuzz/bin/python -m pip \
+		install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt; }
+	@$(BIN)/python -m tests.fuzzing $(VENV)-fuzz/bin/schemathesis
+
+man: setup  ## Write the manual page: build/man/callwarden.1
+	@mkdir -p build/man && $(BIN)/callwarden man > build/man/callwarden.1 && echo build/man/callwarden.1
 
 coverage: setup  ## Run the tests and fail under 95 % of lines and branches of daemon/
 	@$(BIN)/coverage erase && $(BIN)/coverage run -m pytest -q -n auto && $(BIN)/coverage combine -q && $(BIN)/coverage report
@@ -57,6 +67,7 @@ format: setup  ## Rewrite the sources in the house format
 lock:  ## Renew requirements/ from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml -o requirements/runtime.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml --group dev -o requirements/dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group fuzz -o requirements/fuzz.txt
 
 install: setup  ## Install into PREFIX (/opt/callwarden) below DESTDIR, with units, configuration, man page, completion
 	@PYTHON=$(PYTHON) DESTDIR=$(DESTDIR) PREFIX=$(or $(PREFIX),/opt/callwarden) packaging/stage
@@ -72,4 +83,4 @@ check-units:  ## Hold the unit files against systemd: verify, and an exposure of
 	@packaging/check-units $(TREE)
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(VENV)-fuzz build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -12,7 +12,6 @@ import trio
 
 from daemon.calls.handover import hand_over
 from daemon.calls.supervisor import Supervisor
-from daemon.config import Config, Drain
 from daemon.core.durations import format_duration
 from daemon.operate.status import Vitals
 from daemon.operate.stop import Stop
@@ -28,44 +27,64 @@ _TIMES = 3
 _CLEANING_UP = 30.0
 
 
-async def drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: Notifier, config: Config) -> bool:
+async def lame_duck(supervisor: Supervisor, stop: Stop, notifier: Notifier) -> None:
+    """Wait until the daemon is to stop, and nobody has called that off in time.
+
+    Unready from the wish on, but still taking calls, so that a balancer finds out before anybody is refused.
+    """
+    log = structlog.get_logger()
+    while True:
+        await stop.draining.wait()
+        config = supervisor.setting.config.drain
+        log.info("drain", calls=supervisor.live, why=stop.reasons[0], deadline=format_duration(config.deadline))
+        notifier.status(_left(supervisor))
+        supervisor.leave_pool()
+        if await stop.stands(config.lame_duck):
+            return
+        supervisor.rejoin_pool()
+        log.info("drain_called_off", calls=supervisor.live)
+        notifier.status(str(Vitals(stage="ready", calls=supervisor.live)))
+
+
+async def drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: Notifier) -> bool:
     """Stop in steps, each ended early by a second wish to stop; tells whether the deadline had to end calls.
 
-    1. Unready, but still taking calls, so that a balancer finds out before anybody is refused.
-    2. No more calls; wait for those in progress.
-    3. The deadline, or impatience: hang up the rest, and wait for their receipts.
+    1. No more calls; wait for those in progress.
+    2. The deadline, or impatience: hang up the rest, and wait for their receipts.
 
     If a successor comes, calls are left to it instead, and whoever rings meanwhile waits at the door for it.
     """
-    log, limit = structlog.get_logger(), config.drain.deadline
-    log.info("drain", calls=supervisor.live, why=stop.reasons[0], deadline=format_duration(limit))
-    notifier.stopping(str(Vitals(stage="draining", calls=supervisor.live, leaving=True)))
-    supervisor.leave_pool()
-    with trio.move_on_after(config.drain.lame_duck):
-        await stop.hurried()
+    limit = supervisor.setting.config.drain.deadline
+    stop.ends_at = trio.current_time() + limit
+    # Only now: from this word on, systemd counts the time until we are gone.
+    notifier.stopping(_left(supervisor))
     server.stop(grace=SERVER_GRACE, reason="drain")
     # Whoever was let in by then is answered, and not turned away on the doorstep.
     with trio.move_on_after(SERVER_GRACE):
         await _unless(stop.forced.wait, server.over)
     supervisor.close()
-    with trio.move_on_after(limit) as patience:
+    with trio.move_on_at(stop.ends_at) as patience:
         await _unless(stop.hurried, supervisor.idle)
         if stop.making_room:
-            await _unless(stop.forced.wait, partial(_hand_over, supervisor, stop, config.recovery.handover_budget))
+            await _unless(stop.forced.wait, partial(_hand_over, supervisor, stop))
     overdue = patience.cancelled_caught and not stop.forced.is_set()
     if supervisor.live:
         reasons = (f"drain deadline {format_duration(limit)}" if overdue else stop.reasons[-1], stop.reasons[0])
-        log.warning("hanging_up_all", calls=supervisor.live, why=" > ".join(reasons))
+        structlog.get_logger().warning("hanging_up_all", calls=supervisor.live, why=" > ".join(reasons))
         supervisor.hang_up_all(*reasons)
         await supervisor.idle()
     return overdue
 
 
-async def _hand_over(supervisor: Supervisor, stop: Stop, budget: float) -> None:
+async def _hand_over(supervisor: Supervisor, stop: Stop) -> None:
     """Leave the calls to a successor; where that is not to be, wait for their ends."""
     structlog.get_logger().info("handing_over", calls=supervisor.live, why=stop.reasons[-1])
-    if not await hand_over(supervisor, budget, stop.reasons[-1]):
+    if not await hand_over(supervisor, supervisor.setting.config.recovery.handover_budget, stop.reasons[-1]):
         await supervisor.idle()
+
+
+def _left(supervisor: Supervisor) -> str:
+    return str(Vitals(stage="draining", calls=supervisor.live, leaving=True))
 
 
 async def _unless(hurried: Callable[[], Awaitable[None]], done: Callable[[], Awaitable[None]]) -> None:
@@ -81,15 +100,19 @@ async def _unless(hurried: Callable[[], Awaitable[None]], done: Callable[[], Awa
         waiting.cancel_scope.cancel(reason="done")
 
 
-async def report(supervisor: Supervisor, notifier: Notifier, config: Drain) -> None:
-    """Tell the log how far we are, and systemd that it is worth waiting, every few seconds until cancelled.
+async def report(supervisor: Supervisor, stop: Stop, notifier: Notifier) -> None:
+    """Tell the log, every few seconds of a drain until cancelled, how far we are, and systemd that it is worth waiting.
 
     Systemd is asked for patience only as long as a drain can take; what hangs longer than that is its to kill.
     """
-    patience = config.lame_duck + config.deadline + config.settle_timeout + _CLEANING_UP
-    asked_until = trio.current_time() + patience
     while True:
-        structlog.get_logger().info("draining", calls=supervisor.live)
-        if trio.current_time() < asked_until:
-            notifier.extend(_TIMES * _INTERVAL)
-        await trio.sleep(_INTERVAL)
+        await stop.draining.wait()
+        config = supervisor.setting.config.drain
+        patience = config.lame_duck + config.deadline + config.settle_timeout + _CLEANING_UP
+        with trio.move_on_after(patience):
+            while stop.draining.is_set():
+                structlog.get_logger().info("draining", calls=supervisor.live)
+                notifier.extend(_TIMES * _INTERVAL)
+                await trio.sleep(_INTERVAL)
+            continue  # it was called off
+        await trio.sleep_forever()

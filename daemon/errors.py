@@ -10,8 +10,13 @@ Whose fault decides what happens: ours is an alarm, theirs is a log line.
     │   ├── AddressRefused        a tool's host is not in the public internet
     │   ├── TemplateBroken        words of the configuration that can't be made into a text
     │   ├── SetupStopped          a number or a carrier can't be set up as asked; nothing is half done that can't go on
+    │   ├── FunctionBroken        a Python function of the operator's that can't be a tool
+    │   ├── NotNow                an operator's wish that can't be fulfilled as things are
+    │   ├── NoSuchDestination     a destination that is not in the configuration
+    │   ├── NotReachable          the command line finds no daemon; exit 3
     │   └── OutboxFull            the platform stopped reading what we send
     └── TheirFault
+        ├── ToolFailed            a Python tool says that something did not work, and why
         ├── LookupFailed          the operator's server gave no usable answer about a caller
         ├── WebhookRefused        a delivery that is not signed, or not sense
         ├── CarrierError          the carrier's REST API did not do what was asked
@@ -86,8 +91,31 @@ class SetupStopped(OurFault):
     """
 
 
+class FunctionBroken(OurFault):
+    """A Python function can't be found, imported or described to a model; the message says what to do."""
+
+
+class NotNow(OurFault):
+    """What an operator wants can't be done as things are; the message says why."""
+
+
+class NoSuchDestination(OurFault):
+    """An operator named a destination that is not in the configuration; the message names those that are."""
+
+
+class NotReachable(OurFault):
+    """No daemon answers on its control socket; the message names the socket and the fix."""
+
+
 class OutboxFull(OurFault):
     """More frames wait to be sent on one call than a live connection could ever leave unsent."""
+
+
+class ToolFailed(TheirFault):
+    """Raised by a Python tool: it did not work, and the message is what the model is told about it.
+
+    The message may hold people's data: it goes to the model, and never into a log.
+    """
 
 
 class LookupFailed(TheirFault):
@@ -97,7 +125,7 @@ class LookupFailed(TheirFault):
 class WebhookRefused(TheirFault):
     """A delivery that is answered with a 4xx.
 
-    `status` is the HTTP status; `reason` is a short code for logs and metrics (`bad_signature`, `stale`);
+    `status` is the HTTP status; `reason` is a short code for logs and metrics (`bad_signature`, `old_signature`);
     `answer` is what the sender is told, which says nothing about why a signature failed.
     """
 

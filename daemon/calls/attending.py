@@ -85,6 +85,7 @@ async def _on_line(
     Errors: `PlatformError` if no socket could be opened.
     """
     call.scope = trio.CancelScope()
+    call.limits["join"] = patience.give_up_at
     async with join_patiently(
         call.setting.platform, call.id, patience, call.ending, conversation_id=conversation_id
     ) as line:
@@ -117,6 +118,7 @@ async def _come_back(call: Call, end: LineEnd | None) -> None:
             return
         lost_at = trio.current_time()
         call.remember(journal.LineLost(why=end.why))
+        call.state_began = lost_at
         if patience is None or lost_at > call.line_opened_at + window:
             patience = Patience(budget=window, rng=call.setting.rng)
         elif not patience.again(None):
@@ -168,8 +170,10 @@ async def in_debt(call: Call, *, may_go_on: bool = False) -> AsyncIterator[None]
         error = sys.exception()
         if not call.settled and not (may_go_on and error is None and _goes_on(call)):
             _decide(call, error)
+            patience = call.setting.config.platform.xai.hang_up_timeout
+            call.limits["hang_up_timeout"] = trio.current_time() + patience
             try:
-                with trio.move_on_after(call.setting.config.platform.xai.hang_up_timeout, shield=True):
+                with trio.move_on_after(patience, shield=True):
                     call.outcome = call.outcome or await pay(call.setting, call.id)
                     if call.outcome is not None:
                         await call.conclude(call.outcome)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from daemon import config
+from daemon.calls.searching import passed_on
+from daemon.config.tools import description_of, parameters_of
 from daemon.core.agent import Agent, FixedGreeting, GeneratedGreeting, Greeting, KeypadRules, ToolRules
 from daemon.core.frames import (
     Audio,
@@ -16,16 +18,18 @@ from daemon.core.frames import (
     TurnDetection,
 )
 from daemon.core.goodbye import HANG_UP
+from daemon.core.searches import PlatformTool
 
 _BUILT_IN: dict[str, FunctionTool] = {HANG_UP.name: HANG_UP}
 
 
 def brief(name: str, agent: config.Agent, tools: Mapping[str, config.Tool] | None = None) -> Agent:
     """Make the record a call keeps from its first moment to its last; `tools` are those of the whole configuration."""
-    own = {tool: (tools or {})[tool] for tool in agent.tools if tool not in _BUILT_IN}
+    used = {tool: (tools or {})[tool] for tool in agent.tools if tool not in _BUILT_IN}
+    own = {tool: told for tool, told in used.items() if isinstance(told, config.HttpTool | config.PythonTool)}
     return Agent(
         name=name,
-        session=_session(agent, own),
+        session=_session(agent, used),
         tools={
             tool: ToolRules(idempotent=told.idempotent, filler=told.filler, filler_after=told.filler_after)
             for tool, told in own.items()
@@ -69,12 +73,14 @@ def _session(agent: config.Agent, tools: Mapping[str, config.Tool]) -> SessionSe
         resumption=Resumption(enabled=True) if agent.resumption else None,
         audio=_audio(agent),
         replace=agent.replace or None,
-        tools=tuple(_BUILT_IN.get(tool) or _function(tool, tools[tool]) for tool in agent.tools),
+        tools=tuple(_BUILT_IN.get(tool) or _tool(tool, tools[tool]) for tool in agent.tools),
     )
 
 
-def _function(name: str, tool: config.Tool) -> FunctionTool:
-    return FunctionTool(name=name, description=tool.description, parameters=tool.parameters)
+def _tool(name: str, tool: config.Tool) -> FunctionTool | PlatformTool:
+    if not isinstance(tool, config.HttpTool | config.PythonTool):
+        return passed_on(name, tool)
+    return FunctionTool(name=name, description=description_of(tool), parameters=parameters_of(tool))
 
 
 def _audio(agent: config.Agent) -> Audio | None:

@@ -14,7 +14,7 @@ from daemon.calls.casting import Casting
 from daemon.calls.outbox import Outbox
 from daemon.calls.setting import Setting
 from daemon.calls.toolbox import Toolbox
-from daemon.core import journal
+from daemon.core import inputs, journal
 from daemon.core.agent import Agent
 from daemon.core.commands import Command, HangUp, Remember, RunTool, SendFrame
 from daemon.core.conversation import Conversation
@@ -22,7 +22,9 @@ from daemon.core.effects import Effect
 from daemon.core.frames import SessionUpdate
 from daemon.core.incoming import IncomingCall
 from daemon.core.receipts import ELSEWHERE, Debt, Outcome, Receipt
+from daemon.core.recording import Closed, fed
 from daemon.ledger.epochs import Orphan
+from daemon.observe.recorder import Recording
 from daemon.platforms.base import Line
 from daemon.tools.base import Answer
 
@@ -71,10 +73,18 @@ class Call:
         """How it stood when it was taken over from an owner that is no more, if it was."""
         self.effects: tuple[Effect, ...] = ()
         """Its tools before it was taken over."""
+        self.recording: Recording | None = None
+        """What its conversation is given, if that is recorded."""
         self.reached = trio.Event()
         """Set once a socket is open, or it is known that there will be none."""
         self._begun = False
         """Whether its agent is at work."""
+        self.claimed = False
+        """Whether it is known to be ours."""
+        self.state_began = trio.current_time()
+        """When it became what it is now, in seconds of the monotonic clock."""
+        self.limits: dict[str, float] = {}
+        """When our patience with the platform ends, by the name of the key that says how long it lasts."""
         self.owed = False
         """Whether the collector has taken over the hang-up, and with it the receipt."""
 
@@ -92,6 +102,8 @@ class Call:
         """End the call. The first chain of reasons is the one that counts."""
         if not self.ending.is_set():
             self.reasons = (*reasons, *self.because)
+            self.state_began = trio.current_time()
+            self.limits.clear()
             self.ending.set()
             self.reached.set()
         self.scope.cancel(reason=" > ".join(reasons))
@@ -151,6 +163,7 @@ class Call:
             receipt = receipt.elsewhere()
         self.receipt = receipt
         self.remember(journal.Ended(receipt=receipt, events=events))
+        self._stop_recording(receipt.outcome)
 
     def owe(self) -> None:
         """Hand what is not settled yet, and with it the receipt, to the debt collector."""
@@ -165,12 +178,19 @@ class Call:
                 outcome=self.outcome,
             )
         )
+        self._stop_recording(None)
+
+    def _stop_recording(self, outcome: str | None) -> None:
+        if self.recording is not None:
+            self.recording.write(Closed(now=trio.current_time(), reasons=self.reasons, outcome=outcome))
 
     def take(self, line: Line) -> None:
         """Go on on a new socket."""
         if self.line is not None:
             self._dropped.update(self.line.dropped)
         self.line, self.line_opened_at, self.leaving_line = line, trio.current_time(), False
+        self.state_began = self.line_opened_at
+        self.limits.pop("join", None)
         self.reached.set()
 
     def _events(self) -> dict[str, int]:
@@ -181,17 +201,31 @@ class Call:
         self.remember(journal.Joined(seconds=self.since_webhook()))
         if self.casting is not None:
             self._cast(self.casting)
-        now = trio.current_time()
         if self.former is None or not self.former.joined:
-            self.obey(self.conversation.start(now))
+            self.obey(self.feed(inputs.Started()))
         else:
-            self.obey(self.conversation.adopt(now, self.since_webhook(), self.effects))
+            self.obey(self.feed(inputs.Adopted(age=self.since_webhook(), effects=self.effects)))
+
+    def feed(self, given: inputs.Input) -> list[Command]:
+        """Give the conversation an input, now; gives what it wants done. The only way anything is told to it."""
+        now, conversation = trio.current_time(), self.conversation
+        commands = inputs.apply(conversation, given, now)
+        if self.recording is not None:
+            keypad = conversation.agent.keypad
+            hidden, end_key = keypad.sensitive, keypad.terminator
+            line = fed(given, commands, now, conversation.deadline, hides_keys=hidden, end_key=end_key)
+            self.recording.write(line)
+        return commands
 
     def _cast(self, casting: Casting) -> None:
         """Give the call its agent, before a word is said; nobody has fed the conversation so far."""
-        before, agent = self.conversation.agent, casting.cast(self.incoming, self.setting.wall())
+        before, at = self.conversation.agent, self.setting.wall()
+        agent = casting.cast(self.incoming, at)
         self.conversation = Conversation(agent, ready_timeout=self.setting.config.platform.xai.ready_timeout)
         self._begun = True
+        if self.setting.recorder is not None:
+            self.recording = self.setting.recorder.open(self.id)
+            self.recording.write(casting.opening(self.incoming, trio.current_time(), at))
         if casting.earlier is not None:
             self.remember(journal.Continued(earlier=casting.earlier))
         if agent.name != before.name:
@@ -204,12 +238,14 @@ class Call:
     def inform(self) -> None:
         """Something was learnt of the caller; an agent that is talking already is told at once."""
         if self.casting is not None and self._begun:
-            agent = self.casting.cast(self.incoming, self.setting.wall())
-            self.obey(self.conversation.instruct(agent.session.instructions or ""))
+            at = self.setting.wall()
+            words = self.casting.cast(self.incoming, at).session.instructions or ""
+            learnt = inputs.Instructed(instructions=words, document=self.casting.document, at=at)
+            self.obey(self.feed(learnt))
 
     def resume(self) -> None:
         """Configure a new socket's session, ahead of everything that waits to be sent."""
-        update, *rest = self.conversation.resume(trio.current_time())
+        update, *rest = self.feed(inputs.Resumed())
         if isinstance(update, SendFrame) and isinstance(update.frame, SessionUpdate):
             self.outbox.restart(update.frame)
         self.obey(rest)
@@ -221,7 +257,7 @@ class Call:
 
     def tool_done(self, use_id: str, answer: Answer) -> None:
         """Let the conversation have what a tool gave."""
-        self.obey(self.conversation.tool_done(use_id, answer.output, trio.current_time(), why=answer.why))
+        self.obey(self.feed(inputs.ToolDone(use_id=use_id, output=answer.output, why=answer.why)))
 
     def obey(self, commands: Sequence[Command]) -> None:
         """Carry out what the conversation wants, in order, without waiting.

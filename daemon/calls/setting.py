@@ -1,6 +1,7 @@
-"""What every call in this process has around it.
+"""What a call has around it.
 
-Made once by the app; imports config, ledger, lookup, observe, platforms, tools.
+Made by the app, one for each generation of the configuration: a call keeps the setting it began with, and all settings
+share everything but the configuration. Imports config, ledger, lookup, observe, platforms, tools.
 """
 
 import random
@@ -13,6 +14,8 @@ from daemon.ledger.base import Ledger
 from daemon.lookup.fetching import Fetch
 from daemon.observe.clock import WallClock
 from daemon.observe.feed import Feed
+from daemon.observe.recorder import Recorder
+from daemon.observe.tracing import Traceparent, untraced
 from daemon.platforms.base import Platform
 from daemon.tools.base import Tool
 
@@ -33,3 +36,11 @@ class Setting:
     """For jitter only."""
     fetch: Fetch | None = None
     """With what callers are looked up; None if no agent does so."""
+    recorder: Recorder | None = None
+    """What records calls; None if they are not to be recorded."""
+    generation: int = 1
+    """Which configuration this is, counted from the start of the daemon."""
+    loaded_at: float = 0.0
+    """When it was loaded, Unix seconds."""
+    traceparent: Traceparent = untraced
+    """What to send along with a request that is made for a call."""

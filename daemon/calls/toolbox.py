@@ -13,10 +13,13 @@ import structlog
 import trio
 
 from daemon.calls.setting import Setting
+from daemon.core.conversation import Conversation
 from daemon.core.effects import INTERRUPTED, ToolUse
 from daemon.core.frames import Frame, FunctionCallOutput, ItemCreate
+from daemon.core.incoming import IncomingCall
+from daemon.functions.call import ToolCall
 from daemon.tools.arguments import LONGEST
-from daemon.tools.base import Answer, Tool, failure, timed_out
+from daemon.tools.base import Answer, Tool, failure, idempotency_key, timed_out
 
 AT_ONCE = 8
 """Tools of one call that run at the same time; a model that wants more is not itself."""
@@ -27,6 +30,8 @@ class Owner(Protocol):
     """What a toolbox needs of its call."""
 
     id: str
+    incoming: IncomingCall
+    conversation: Conversation
     setting: Setting
     ending: trio.Event
     errands: trio.Nursery | None
@@ -114,12 +119,23 @@ class Toolbox:
             return failure("Too many tools at once. Wait for the others, then try again.", f"over {AT_ONCE} at once")
         return None
 
+    def _told(self, use: ToolUse) -> ToolCall:
+        """What a tool may know of the call."""
+        owner = self._owner
+        return ToolCall(
+            id=owner.id,
+            caller=owner.incoming.caller,
+            called=owner.incoming.called,
+            agent=owner.conversation.agent.name,
+            idempotency_key=idempotency_key(owner.id, use.id),
+        )
+
     async def _run(self, tool: Tool, use: ToolUse) -> Answer:
         """Run it within its time. Whatever goes wrong in it, bugs of ours included, is an answer."""
         answer = timed_out(tool)
         try:
             with trio.move_on_after(tool.timeout):
-                answer = await tool.run(self._owner.id, use)
+                answer = await tool.run(self._told(use), use)
         except* Exception as bugs:
             structlog.get_logger().error("tool_failed", tool=use.name, exc_info=bugs)
             answer = failure(f"The tool failed, and it is not known whether it took effect. {_GO_ON}", "bug")

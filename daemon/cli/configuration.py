@@ -51,7 +51,7 @@ def configured(command: Command) -> Command:
 def load_or_exit(path: Path, overrides: tuple[str, ...], *, secrets_of: Collection[str] | None = None) -> Config:
     """Load the configuration, or say all that is wrong with it, a line for each problem, and exit with 78.
 
-    `secrets_of` names the tables whose secrets are needed; None is all.
+    `secrets_of` names the tables, or dotted keys, whose secrets are needed; None is all.
     """
     try:
         return load(path, overrides, secrets_of=secrets_of)

@@ -8,12 +8,20 @@ from importlib import import_module
 import click
 
 from daemon import __version__
+from daemon.cli.naming import PROGRAM
 
 # Where each command is, and under which name, if not its own.
 _COMMANDS = {
     "run": "run",
     "check": "check",
     "demo": "demo",
+    "chat": "chat",
+    "replay": "replay",
+    "status": "status",
+    "top": "top",
+    "tree": "tree",
+    "drain": "drain",
+    "reload": "reload",
     "calls": "calls",
     "show": "show",
     "tail": "tail",
@@ -24,6 +32,8 @@ _COMMANDS = {
     "ledger": "ledger",
     "numbers": "numbers",
     "carrier": "carrier",
+    "completion": "completion",
+    "man": "manual",
 }
 
 
@@ -43,6 +53,6 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="callwarden")
+@click.version_option(__version__, prog_name=PROGRAM)
 def main() -> None:
     """Answer phone calls with a realtime voice agent, and prove how each call ended."""

@@ -3,7 +3,9 @@
 import errno
 import faulthandler
 import gc
+import os
 import sys
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -13,10 +15,10 @@ import trio
 
 from daemon.app import run_daemon
 from daemon.cli.configuration import EXIT_CONFIG, configured, refuse
-from daemon.config import Config, Log, load
+from daemon.config import Config, load
 from daemon.errors import ConfigError, StartError
 from daemon.observe import log
-from daemon.operate import activation
+from daemon.operate.activation import Systemd
 from daemon.operate.systemd import Notifier
 
 EXIT_MISSING = 69
@@ -33,29 +35,21 @@ EXIT_BUG = 70
 def run(path: Path, overrides: tuple[str, ...], events: str | None) -> None:
     """Answer calls until told to stop.
 
-    SIGTERM or SIGINT takes no more calls and waits for those in progress; a second one hangs them up.
+    SIGTERM or SIGINT takes no more calls and waits for those in progress; a second one hangs them up. SIGQUIT makes
+    room for a successor. SIGHUP loads the configuration anew for new calls, SIGUSR1 pauses and resumes, SIGUSR2 writes
+    the live task tree into the log.
     """
     # The watchdog's signal, and a crash of the interpreter, leave every thread's stack on standard error.
     faulthandler.enable(file=2)
-    notifier, passed = Notifier.take_over(), activation.take_over()
-    config = _load(path, overrides, notifier)
-    log.set_up(level=config.log.level, json=_wants_json(config.log))
+    systemd = Systemd.take_over()
+    config = _load(path, overrides, systemd.notifier)
     # What is loaded now stays for good; the collector need not look through it again and again during calls.
     gc.freeze()
-    code, problem, number = EXIT_MISSING, "", 0
-    try:
-        code = trio.run(partial(run_daemon, config, events=events, notifier=notifier, passed=passed))
-    except* StartError as group:
-        problem, number = str(_first(group)), _errno(_first(group))
-    except* ConfigError as group:
-        code, problem, number = EXIT_CONFIG, str(_first(group)), errno.EINVAL
-    except* Exception as bugs:
-        structlog.get_logger().critical("crashed", exc_info=bugs)
-        code = EXIT_BUG
-        notifier.failed(f"crashed: {type(_first(bugs)).__name__}, see the log", 0)
+    with log.open_log(level=config.log.level, form=log.format_for(config.log.format, os.environ)):
+        daemon = partial(run_daemon, config, events=events, read=partial(load, path, overrides), systemd=systemd)
+        code, problem = _run(daemon, systemd.notifier)
     if problem:
         click.echo(f"callwarden: {problem}", err=True)
-        notifier.failed(problem, number)
     sys.exit(code)
 
 
@@ -64,13 +58,26 @@ def _load(path: Path, overrides: tuple[str, ...], notifier: Notifier) -> Config:
     try:
         return load(path, overrides)
     except ConfigError as error:
-        notifier.failed(f"{error.problems[0]}", errno.EINVAL)
+        notifier.failed(str(error.problems[0]), errno.EINVAL)
         refuse(error)
 
 
-def _wants_json(config: Log) -> bool:
-    """Whether to log for machines: asked for, or nobody is at a terminal."""
-    return config.format == "json" or (config.format == "auto" and not sys.stderr.isatty())
+def _run(daemon: Callable[[], Awaitable[int]], notifier: Notifier) -> tuple[int, str]:
+    """Run the daemon; gives the exit code, and in a line what kept it from starting, if something did."""
+    code, problem, number = EXIT_MISSING, "", 0
+    try:
+        code = trio.run(daemon)
+    except* StartError as group:
+        problem, number = str(_first(group)), _errno(_first(group))
+    except* ConfigError as group:
+        code, problem, number = EXIT_CONFIG, str(_first(group)), errno.EINVAL
+    except* Exception as bugs:
+        structlog.get_logger().critical("crashed", exc_info=bugs)
+        code = EXIT_BUG
+        notifier.failed(f"crashed: {type(_first(bugs)).__name__}; see the log", 0)
+    if problem:
+        notifier.failed(problem, number)
+    return code, problem
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -53,7 +53,7 @@ def setting_up(command: Command) -> Command:
         "--state",
         type=click.Path(path_type=Path, file_okay=False),
         default=lambda: state_folder(os.environ),
-        show_default="$CALLWARDEN_STATE, $STATE_DIRECTORY, /var/lib/callwarden for root, ~/.local/state/callwarden",
+        show_default="$CALLWARDEN_STATE, $STATE_DIRECTORY, /var/lib/callwarden-setup or ~/.local/state/callwarden",
         help="Where is written down what was done, and secrets if no other place is named.",
     )(command)
     return configured(command)

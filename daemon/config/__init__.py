@@ -11,6 +11,7 @@ it, open a socket, or put the text of a secret into a message.
 from daemon.config.agents import Agent, Keypad, TurnDetection
 from daemon.config.ledger import Delivery, Ledger
 from daemon.config.load import load
+from daemon.config.operator import DEFAULT_SOCKET, Operator, Tracing
 from daemon.config.records import (
     Config,
     Destination,
@@ -19,15 +20,17 @@ from daemon.config.records import (
     Log,
     Number,
     Platforms,
+    Recording,
     Recovery,
     Server,
     XaiPlatform,
 )
-from daemon.config.secrets import Secret
-from daemon.config.tools import HttpTool, Tool
+from daemon.config.secrets import Secret, every_secret
+from daemon.config.tools import HttpTool, PythonTool, Tool
 from daemon.config.units import parse_duration, parse_size
 
 __all__ = [
+    "DEFAULT_SOCKET",
     "Agent",
     "Config",
     "Delivery",
@@ -39,13 +42,18 @@ __all__ = [
     "Limits",
     "Log",
     "Number",
+    "Operator",
     "Platforms",
+    "PythonTool",
+    "Recording",
     "Recovery",
     "Secret",
     "Server",
     "Tool",
+    "Tracing",
     "TurnDetection",
     "XaiPlatform",
+    "every_secret",
     "load",
     "parse_duration",
     "parse_size",

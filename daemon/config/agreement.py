@@ -25,6 +25,7 @@ def check_agreement(document: dict[str, Any], report: Report, incomplete: frozen
     _check_routes(document, report)
     _check_plans(document, report)
     _check_signatures(document, report)
+    _check_operator(document, report)
     for name, agent in tables(document, "agents"):
         _check_agent(name, agent, report, lacking=name in incomplete or agent.get("abstract") is True)
         _check_lookup(("agents", name, "lookup"), agent.get("lookup"), report)
@@ -102,6 +103,13 @@ def _check_signatures(document: dict[str, Any], report: Report) -> None:
         line = 'webhook_secrets = ["${credential:xai-webhook-secret}"]'
         what = f"missing, and {', '.join(bare)} has none of its own; add {line}"
         report.add(("platform", "xai", "webhook_secrets"), what)
+
+
+def _check_operator(document: dict[str, Any], report: Report) -> None:
+    operator = document.get("operator")
+    if isinstance(operator, dict) and operator.get("listen") and "token" not in operator:
+        line = 'token = "${credential:operator-token}"'
+        report.add(("operator", "token"), f"missing, and listen lets everybody on this machine in; add {line}")
 
 
 def _check_agent(name: str, agent: dict[str, Any], report: Report, *, lacking: bool) -> None:

@@ -14,7 +14,7 @@ import msgspec
 
 from daemon.config.checks import suggest
 from daemon.config.kinds import Check, Example, Filled, Notation
-from daemon.config.report import KeyPath, Report
+from daemon.config.report import KeyPath, Report, dotted
 from daemon.config.secrets import EXPECTED_REFERENCE, Secret, fill, leave, leave_all, resolve
 from daemon.config.wording import amount, choices, expected, found, length_limit
 
@@ -26,7 +26,7 @@ class Decoder:
     """Decodes tables into records; what is wrong goes into the report, and what it returns then is void."""
 
     def __init__(self, report: Report, env: Mapping[str, str], secrets_of: Collection[str] | None = None) -> None:
-        """`secrets_of` names the tables whose secrets are fetched; None is all."""
+        """`secrets_of` names the tables and keys, dotted, whose secrets are fetched; None is all."""
         self._report = report
         self._env = env
         self._secrets_of = secrets_of
@@ -132,12 +132,16 @@ class Decoder:
         return _checked(marks, tuple(items)) if len(items) == len(array) else None
 
     def _secret(self, marks: tuple[object, ...], raw: object, path: KeyPath) -> object:
-        fetched = self._secrets_of is None or path[0] in self._secrets_of
-        if any(isinstance(mark, Filled) for mark in marks):
-            text = _expect(str, "a string", raw)
-            return _checked(marks, fill(text, self._env)) if fetched else leave_all(text)
-        reference = _expect(str, f"a reference to a secret: {EXPECTED_REFERENCE}", raw)
-        return _checked(marks, resolve(reference, self._env)) if fetched else leave(reference)
+        filled = any(isinstance(mark, Filled) for mark in marks)
+        text = _expect(str, "a string" if filled else f"a reference to a secret: {EXPECTED_REFERENCE}", raw)
+        if not self._wanted(path):
+            return leave_all(text) if filled else leave(text)
+        return _checked(marks, fill(text, self._env) if filled else resolve(text, self._env))
+
+    def _wanted(self, path: KeyPath) -> bool:
+        """Whether the secret at a path is to be fetched."""
+        places = {dotted(path[:depth]) for depth in range(1, len(path) + 1)}
+        return self._secrets_of is None or not places.isdisjoint(self._secrets_of)
 
 
 def _variants(kind: object) -> dict[str, type[msgspec.Struct]]:

@@ -2,7 +2,7 @@
 
 To mypy and to every user of a record a `Duration` is a plain float and a `Size` a plain int; the mark only tells
 the decoder how the file writes them. Owned by the configuration room; imports msgspec and this room's units,
-checks, lookupchecks, parameters, plans, toolchecks and secrets. Must never decode anything itself.
+checks, lookupchecks, parameters, plans, searchchecks, toolchecks and secrets. Must never decode anything itself.
 """
 
 from collections.abc import Callable
@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from daemon.config import checks, lookupchecks, plans, toolchecks
+from daemon.config import checks, lookupchecks, plans, reaching, searchchecks, toolchecks
 from daemon.config.parameters import parameters
-from daemon.config.secrets import Secret, check_api_key, check_webhook_secret
+from daemon.config.secrets import Secret, check_api_key, check_operator_token, check_webhook_secret
 from daemon.config.units import (
     EXPECTED_DURATION,
     EXPECTED_SIZE,
@@ -82,6 +82,9 @@ Count = Annotated[int, Meta(ge=1)]
 """A number of things, one or more."""
 
 Bind = Annotated[str, Check(checks.bind_address)]
+ControlSocket = Annotated[str, Check(reaching.control_socket)]
+LoopbackBind = Annotated[str, Check(reaching.loopback_bind)]
+TraceUrl = Annotated[str, Check(reaching.trace_url)]
 WebhookPath = Annotated[str, Check(checks.webhook_path)]
 PublicUrl = Annotated[str, Check(checks.public_url)]
 HttpUrl = Annotated[str, Check(checks.url("https", "http"))]
@@ -118,6 +121,16 @@ JsonPointer = Annotated[str, Check(toolchecks.json_pointer)]
 PrivatePlace = Annotated[str, Check(toolchecks.private_place)]
 ResponseSize = Annotated[int, _SIZE, Meta(ge=1, le=4 << 20)]
 """Bytes that a model can still be given."""
+FunctionReference = Annotated[Any, Check(toolchecks.function_reference)]
+"""Where a Python function is; once loaded, the `Function` itself."""
+SearchDomain = Annotated[str, Check(searchchecks.domain)]
+XHandle = Annotated[str, Check(searchchecks.handle)]
+Day = Annotated[Any, Check(searchchecks.day)]
+"""YYYY-MM-DD as a text, or empty; the file may also write a date."""
+McpUrl = Annotated[str, Check(searchchecks.mcp_url)]
+McpLabel = Annotated[str, Check(searchchecks.mcp_label)]
+McpHeaderName = Annotated[str, Check(searchchecks.mcp_header)]
+TokenSecret = Annotated[Secret, Check(toolchecks.header_value)]
 SipHeader = Annotated[str, Check(lookupchecks.sip_header)]
 LookupUrl = Annotated[str, Check(lookupchecks.lookup_url)]
 FieldName = Annotated[str, Check(lookupchecks.field_name)]
@@ -126,5 +139,6 @@ FieldDefault = Annotated[Any, Check(lookupchecks.default)]
 """A string, a number, or a boolean."""
 AgentPointer = Annotated[str, Check(lookupchecks.optional_pointer)]
 
+OperatorToken = Annotated[Secret, Check(check_operator_token)]
 ApiKey = Annotated[Secret, Check(check_api_key)]
 WebhookSecret = Annotated[Secret, Check(check_webhook_secret)]

@@ -14,6 +14,7 @@ import msgspec
 
 from daemon.config.agreement import check_agreement, tables
 from daemon.config.decode import Decoder
+from daemon.config.functions import fetch_functions
 from daemon.config.inheritance import inherit
 from daemon.config.overrides import apply_overrides
 from daemon.config.records import Config
@@ -34,8 +35,9 @@ def load(
     """Load the file at `path`, with `dotted.key=value` overrides laid over it and secrets fetched.
 
     `env` is the environment in which secrets are looked up, by default that of the process. With `secrets_of`, only the
-    secrets of these tables are fetched; for whoever needs no others, and may not be able to read them. Reads files, so
-    a running daemon calls it in a worker thread.
+    secrets of these tables, or dotted keys, are fetched, and Python functions only if it names `tools`; for whoever
+    needs no others, and may not be able to read them. Reads files and imports the operator's modules, so a running
+    daemon calls it in a worker thread.
 
     Raises:
         ConfigError: With every problem that was found, each with the table and key or the `--set` it is in.
@@ -48,7 +50,9 @@ def load(
     _locate_authorities(document, path.parent, report)
     _fetch_instructions(document, path.parent, report)
     check_texts(document, report, incomplete)
+    fetch_functions(document, path.parent, report, fetched=secrets_of is None or "tools" in secrets_of)
     _locate_ledger(document, path.parent)
+    _locate_recordings(document, path.parent)
     config = Decoder(report, os.environ if env is None else env, secrets_of).table(Config, document)
     if config is None or report.problems:
         # What is wrong with an inherited key is wrong in every heir.
@@ -97,6 +101,13 @@ def _locate_ledger(document: dict[str, Any], folder: Path) -> None:
         ledger["url"] = f"{_SQLITE}{(folder / url.removeprefix(_SQLITE)).absolute()}"
     if isinstance(directory, str) and directory:
         ledger["directory"] = str((folder / directory).absolute())
+
+
+def _locate_recordings(document: dict[str, Any], folder: Path) -> None:
+    recording = document.get("recording")
+    directory = recording.get("directory") if isinstance(recording, dict) else None
+    if isinstance(recording, dict) and isinstance(directory, str) and directory:
+        recording["directory"] = str((folder / directory).absolute())
 
 
 def _fetch_instructions(document: dict[str, Any], folder: Path, report: Report) -> None:

@@ -34,6 +34,7 @@ from daemon.config.kinds import (
     WebSocketUrl,
 )
 from daemon.config.ledger import Delivery, Ledger
+from daemon.config.operator import Operator, Tracing
 from daemon.config.plans import EXAMPLE_URI
 from daemon.config.tools import Tool
 
@@ -177,10 +178,20 @@ class Log(Struct, frozen=True, kw_only=True):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Least important kind of entry that is written."""
-    format: Literal["auto", "json", "console"] = "auto"
-    """One JSON object per line, or text for people; `auto` is text on a terminal and JSON elsewhere."""
+    format: Literal["auto", "json", "console", "journal"] = "auto"
+    """One JSON object per line, text for people, or fields for systemd's journal; `auto` is the journal if it listens,
+    text on a terminal, and JSON elsewhere."""
     transcripts: bool = False
     """Whether what callers and agents say is logged too."""
+
+
+class Recording(Struct, frozen=True, kw_only=True):
+    """`[recording]`: whether calls are recorded, to be played again; with all that is said and typed in them."""
+
+    directory: str = ""
+    """Folder for recordings, one file for each call; empty for none."""
+    keep: Duration = 604_800.0
+    """Seconds for which a recording is kept; 0 is for ever."""
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -208,5 +219,11 @@ class Config(Struct, frozen=True, kw_only=True):
     """Who is told of calls."""
     drain: Drain = field(default_factory=Drain)
     """How to stop."""
+    operator: Operator = field(default_factory=Operator)
+    """How operators reach us."""
     log: Log = field(default_factory=Log)
     """What is logged."""
+    recording: Recording = field(default_factory=Recording)
+    """Whether calls are recorded."""
+    tracing: Tracing = field(default_factory=Tracing)
+    """Where traces go."""

@@ -1,16 +1,18 @@
 """Secrets: where they come from, and a box that does not spill them into logs, reprs or JSON.
 
 The file only ever says where a secret is kept: `${env:NAME}`, `${file:/path}`, or `${credential:NAME}` for a
-systemd credential. Owned by the configuration room; imports the standard library. Must never put the text of a
+systemd credential. Owned by the configuration room; imports msgspec. Must never put the text of a
 secret, or of what was written in place of a reference, into a message.
 """
 
 import binascii
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 EXPECTED_REFERENCE: Final = '"${env:NAME}", "${file:/path}" or "${credential:NAME}"'
 
@@ -57,6 +59,21 @@ class Unfetched(Secret):
     def reveal(self) -> str:
         """Refuse: there is nothing to reveal."""
         raise AssertionError("this secret was not fetched")
+
+
+def every_secret(record: object) -> Iterator[Secret]:
+    """All secrets that a configuration, or a part of it, holds."""
+    if isinstance(record, Secret):
+        yield record
+    elif isinstance(record, msgspec.Struct):
+        for name in record.__struct_fields__:
+            yield from every_secret(getattr(record, name))
+    elif isinstance(record, dict):
+        for value in record.values():
+            yield from every_secret(value)
+    elif isinstance(record, tuple):
+        for value in record:
+            yield from every_secret(value)
 
 
 def resolve(reference: str, env: Mapping[str, str]) -> Secret:
@@ -161,6 +178,13 @@ def check_api_key(secret: Secret) -> Secret:
     """Refuse a key that could not be sent in an HTTP header."""
     if not re.fullmatch(r"[!-~]+", secret.reveal()):
         raise ValueError("the API key holds a space, a line break or a character beyond ASCII; copy it again")
+    return secret
+
+
+def check_operator_token(secret: Secret) -> Secret:
+    """Refuse a token that could be guessed, or could not be sent in an HTTP header."""
+    if not re.fullmatch(r"[!-~]{16,512}", secret.reveal()):
+        raise ValueError("expected a token of 16 to 512 visible ASCII characters; make one with: openssl rand -hex 32")
     return secret
 
 

@@ -1,7 +1,7 @@
 """Rules between the keys of a tool, and between tools and the agents that use them.
 
 Like `agreement.py`, it looks at the document as it was written and passes over what has the wrong type. Owned by
-`agreement.py`; imports the standard library and this room's checks, parameters, report and slots.
+`agreement.py`; imports the standard library and this room's checks, parameters, report, searchchecks and slots.
 """
 
 import ipaddress
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from daemon.config.checks import BUILT_IN_TOOLS, suggest
 from daemon.config.parameters import parameters
 from daemon.config.report import KeyPath, Report
+from daemon.config.searchchecks import check_search
 from daemon.config.slots import slots, split_url
 from daemon.core.addresses import is_public, within
 
@@ -29,9 +30,11 @@ def check_agent_tools(name: str, agent: dict[str, Any], tools: object, report: R
 
 def check_tool(name: str, tool: dict[str, Any], report: Report) -> None:
     """Report what does not go together in one tool."""
+    path: KeyPath = ("tools", name)
+    if tool.get("type") in {"web_search", "x_search", "mcp"}:
+        check_search(path, tool, report)
     if tool.get("type") != "http":
         return
-    path: KeyPath = ("tools", name)
     retries = tool.get("retries", 0)
     if isinstance(retries, int) and retries > 0 and tool.get("idempotent") is not True:
         report.add((*path, "retries"), "only what is idempotent may be tried again; add idempotent = true")

@@ -13,6 +13,7 @@ from typing import Any, Final
 from daemon.config.checks import BUILT_IN_TOOLS, is_host, plain_name, split
 from daemon.config.secrets import Secret
 from daemon.config.slots import SLOT, split_url
+from daemon.functions.signature import Function
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 # What frames the message, and what Callwarden says itself.
@@ -84,6 +85,13 @@ def private_place(text: str) -> str:
     elif not is_host(text):
         raise ValueError('expected a network such as "10.0.0.0/8", an address or a host name')
     return text.lower()
+
+
+def function_reference(value: object) -> object:
+    """Accept a function, or where it is if it was left there; that it is right was seen when it was loaded."""
+    if isinstance(value, str | Function):
+        return value
+    raise ValueError('expected "package.module:name"')
 
 
 def body(value: object) -> str | dict[str, Any]:

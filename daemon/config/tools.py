@@ -1,7 +1,7 @@
 """Tools as records: what an agent can do besides talking, tagged by `type`.
 
 To add a type of tool, add a record with its tag and put it into `Tool`; the decoder learns of it from there. Owned by
-the configuration room and read by all; imports msgspec and this room's kinds. Must never hold behaviour.
+the configuration room and read by all; imports msgspec, functions and this room's kinds. Must never hold behaviour.
 """
 
 from typing import Annotated, Any, Literal
@@ -13,6 +13,7 @@ from daemon.config.kinds import (
     Check,
     Duration,
     Example,
+    FunctionReference,
     HeaderName,
     HeaderValue,
     JsonPointer,
@@ -23,6 +24,8 @@ from daemon.config.kinds import (
     ToolTimeout,
     ToolUrl,
 )
+from daemon.config.searches import PlatformTool
+from daemon.functions.signature import Function
 
 
 class HttpTool(Struct, frozen=True, kw_only=True, tag_field="type", tag="http"):
@@ -59,11 +62,52 @@ class HttpTool(Struct, frozen=True, kw_only=True, tag_field="type", tag="http"):
     """Seconds of quiet after which they are told, once."""
 
 
-Tool = HttpTool
-"""Any tool; a union of tagged records once there are several."""
+class PythonTool(Struct, frozen=True, kw_only=True, tag_field="type", tag="python"):
+    """`[tools.NAME]` with `type = "python"`: a function of the operator's, in this process."""
+
+    function: FunctionReference = ""
+    """Where the function is, as `package.module:name`. Either this or `file` is required."""
+    file: FunctionReference = ""
+    """Where the function is, as `folder/file.py:name`, relative to the configuration file."""
+    description: str = ""
+    """What the model is told of it, in place of the function's docstring; empty for that."""
+    timeout: ToolTimeout = 10.0
+    """Seconds it may take."""
+    idempotent: bool = False
+    """Whether doing it twice is as good as once, so that it may be run again after a crash."""
+    max_result: ResponseSize = 64 * 1024
+    """Bytes of the result, as JSON, beyond which it is not given to the model."""
+    filler: str = ""
+    """What a caller who waits for it is told; empty for nothing."""
+    filler_after: Duration = 2.0
+    """Seconds of quiet after which they are told, once."""
+
+    def loaded(self) -> Function:
+        """The function; `load.py` has put it here, and nobody asks for it who had it left where it is."""
+        found = self.function or self.file
+        if isinstance(found, Function):
+            return found
+        raise AssertionError("this function was not loaded")
+
+
+OwnTool = HttpTool | PythonTool
+"""A tool that Callwarden runs."""
+Tool = OwnTool | PlatformTool
+"""Any tool, told apart by `type`."""
+
+
+def parameters_of(tool: OwnTool) -> dict[str, Any]:
+    """What the model has to give, as the JSON Schema of an object."""
+    return tool.parameters if isinstance(tool, HttpTool) else tool.loaded().parameters
+
+
+def description_of(tool: OwnTool) -> str:
+    """What the model is told of a tool."""
+    return tool.description if isinstance(tool, HttpTool) else tool.description or tool.loaded().description
 
 
 def properties(tool: Tool) -> dict[str, Any]:
-    """A tool's parameters by name, each with its schema."""
-    known: dict[str, Any] = tool.parameters.get("properties", {})
+    """A tool's parameters by name, each with its schema; none for one that the platform runs."""
+    schema = parameters_of(tool) if isinstance(tool, HttpTool | PythonTool) else {}
+    known: dict[str, Any] = schema.get("properties", {})
     return known

@@ -35,6 +35,7 @@ from daemon.core.frames import (
     spoken_exactly,
 )
 from daemon.core.keypad import Entry, KeypadBuffer
+from daemon.core.remote import RemoteTools
 from daemon.core.silence import Silence
 from daemon.core.transcript import Transcript
 from daemon.core.turns import AgentTurns, Move
@@ -57,10 +58,10 @@ class Conversation:
         self._keypad = KeypadBuffer(agent.keypad)
         self._turns = AgentTurns(agent)
         self._silence = Silence(agent.silence_timeout)
+        self._remote = RemoteTools()
         self._ready_by = inf
         self._over_by = inf
-        self._malformed = 0
-        self._frames = 0
+        self._malformed = self._frames = 0
         self._update_id: str | None = None
         self._ask_id: str | None = None
 
@@ -72,9 +73,14 @@ class Conversation:
     @property
     def deadline(self) -> float:
         """When to call `wake`, if nothing happens before."""
-        if self.ended:
-            return inf
-        return min(self._keypad.deadline, self._turns.deadline, self._silent_at, self._ready_by, self._over_by)
+        return min(self.deadlines.values(), default=inf)
+
+    @property
+    def deadlines(self) -> dict[str, float]:
+        """All that is waited for, by the name of its key where it has one; what never comes is infinite."""
+        waits = {"keypad.idle_timeout": self._keypad.deadline, "turn": self._turns.deadline}
+        waits |= {"silence_timeout": self._silent_at, "ready_timeout": self._ready_by, "max_duration": self._over_by}
+        return {} if self.ended else waits
 
     @property
     def _silent_at(self) -> float:
@@ -83,17 +89,16 @@ class Conversation:
 
     def between_turns(self, now: float) -> bool:
         """Whether nobody says or does anything right now, so that somebody else could go on with the talk."""
-        waits = self.ended or self._ready_by < inf or self._keypad.deadline < inf
+        waits = self.ended or self._ready_by < inf or self._keypad.deadline < inf or self._remote.working
         return not waits and self._turns.idle(now)
 
     def start(self, now: float) -> list[Command]:
         """Configure the session and greet. Both go out at once: the platform works in order."""
         self._over_by = now + self.agent.max_duration
-        update = self._configure(now)
         greeting = self._turns.greet()
         if self.agent.announcement and isinstance(self.agent.greeting, FixedGreeting):
             greeting = self._turns.leave(self.agent.greeting.words, ("announcement",), now, final=True)
-        return [update, *self._carry_out([*self._told(), *greeting])]
+        return [self._configure(now), *self._carry_out([*self._told(), *greeting])]
 
     def resume(self, now: float) -> list[Command]:
         """Configure a new session on the same call: no greeting, but what the model still waits for.
@@ -203,7 +208,7 @@ class Conversation:
 
     def _react(self, event: ev.Event, now: float) -> Sequence[Move]:
         if isinstance(event, Uneventful):
-            return []
+            return self._remote.receive(event, now)
         if isinstance(event, OfTheCaller):
             return self._hear(event, now)
         match event:
@@ -218,10 +223,10 @@ class Conversation:
                 self._turns.says(event.delta or "", now)
                 self._silence.agent_heard(now, done=False)
                 return journal.said(self.transcript.append(event.item_id or "", "agent", event.delta or ""))
-            case ev.SpokenDone(item_id=item_id, transcript=text):
-                return journal.said(self.transcript.finish(item_id or "", "agent", text))
-            case ev.ItemTruncated(item_id=item_id, transcript=text):
-                return journal.said(self.transcript.cut(item_id or "", "agent", text)) if text else []
+            case ev.SpokenDone(item_id=item, transcript=text):
+                return journal.said(self.transcript.finish(item or "", "agent", text))
+            case ev.ItemTruncated(item_id=item, transcript=text):
+                return journal.said(self.transcript.cut(item or "", "agent", text)) if text else []
             case ev.FunctionCalled():
                 return self._turns.wants(event, now)
             case ev.ResponseDone():
@@ -261,9 +266,8 @@ class Conversation:
         if digit is None or not self._keypad.is_key(digit):
             return []
         self._silence.caller_active(now, speaking=False)
-        hidden = self.agent.keypad.sensitive
         earlier = self._collected(self._keypad.expire(now))
-        pressed = journal.KeyPressed(digit=None if hidden else digit)
+        pressed = journal.KeyPressed(digit=None if self.agent.keypad.sensitive else digit)
         entries = self._collected(self._keypad.press(digit, now))
         return [*earlier, pressed, *entries, *self._turns.pressed(now)]
 

@@ -1,12 +1,14 @@
 """Everything we may say to the platform, as frozen records that encode to the wire's own JSON.
 
-Imports msgspec only. Fields left at their default are not sent, so an update carries only what is set.
+Imports msgspec and core.searches. Fields left at their default are not sent, so an update carries only what is set.
 Every frame made here is checked against the contract's client schema in tests/core/test_frames.py.
 """
 
 from typing import Any, Literal
 
 import msgspec
+
+from daemon.core.searches import PlatformTool
 
 
 class _Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -84,7 +86,7 @@ class SessionSettings(_Wire, frozen=True, kw_only=True):
     resumption: Resumption | None = None
     audio: Audio | None = None
     replace: dict[str, str] | None = None
-    tools: tuple[FunctionTool, ...] = ()
+    tools: tuple[FunctionTool | PlatformTool, ...] = ()
 
 
 class _Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):

@@ -16,3 +16,8 @@ def masked(text: str, hidden: Iterable[str]) -> str:
         if secret:
             text = text.replace(secret, "****")
     return text
+
+
+def printable(words: str) -> str:
+    """Somebody's words, fit for a terminal or a log: no control characters, no marks that turn text around."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())

@@ -22,6 +22,9 @@ from daemon.ledger.turns import Turns
 
 T = TypeVar("T")
 
+Timed = Callable[[str, float, bool], None]
+"""(`write`, `lazy` or `read`; seconds, waiting included; whether it worked)"""
+
 # Seconds for one transaction, waiting for its turn included.
 LIMIT = 5.0
 
@@ -32,6 +35,8 @@ class Database:
     def __init__(self, engines: Engines, health: Health | None = None) -> None:
         self.engines = engines
         self.health = health or Health()
+        self.timed: Timed = lambda _kind, _seconds, _worked: None
+        """Told of every transaction."""
         self._limiter = trio.CapacityLimiter(CONNECTIONS)
         self._turns = Turns() if engines.file else None
         self._abandoned: list[tuple[float, Grip]] = []
@@ -47,28 +52,32 @@ class Database:
         took longer than `limit` seconds; then, and when cancelled, it is unknown whether it was committed.
         """
         engine = self.engines.lazy if lazy else self.engines.durable
-        since = self.health.times
-        try:
+        with self._watched("lazy" if lazy else "write"):
             with trio.move_on_after(limit) as scope:
                 if self._turns is None:
                     return await self._in_thread(engine, work, scope.deadline)
                 async with self._turns.turn(last=lazy and not urgent):
                     return await self._in_thread(engine, work, scope.deadline)
             raise self._too_slow(limit)
-        except LedgerUnavailable as error:
-            self.health.fail(error, since)
-            raise
 
     async def read(self, work: Callable[[Connection], T], *, limit: float = LIMIT) -> T:
         """Run a function that only reads. Errors: as `write`."""
-        since = self.health.times
-        try:
+        with self._watched("read"):
             with trio.move_on_after(limit) as scope:
                 return await self._in_thread(self.engines.lazy, work, scope.deadline, reads=True)
             raise self._too_slow(limit)
+
+    @contextmanager
+    def _watched(self, kind: str) -> Iterator[None]:
+        """Tell how long it took, unless it was cancelled, and that the ledger is down if it failed."""
+        began, since = trio.current_time(), self.health.times
+        try:
+            yield
         except LedgerUnavailable as error:
             self.health.fail(error, since)
+            self.timed(kind, trio.current_time() - began, False)
             raise
+        self.timed(kind, trio.current_time() - began, True)
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run something that blocks and is no transaction. Not to be cancelled."""

@@ -10,7 +10,6 @@ from contextlib import suppress
 from functools import partial
 from itertools import islice
 
-import msgspec
 import structlog
 import trio
 from sqlalchemy import Connection
@@ -33,6 +32,7 @@ from daemon.observe.clock import WallClock
 
 CLAIM_LIMIT = 3.0
 """Seconds for a claim; its sender waits for the answer, and the caller listens to the ringing."""
+_DOUBT = 1.0  # of these, to be sure of our lease
 # Operations in one transaction on the way back.
 _TOGETHER = 50
 
@@ -71,7 +71,7 @@ class DurableLedger:
         if incoming.call_id in self.held:
             return False
         if self._health.up and not self._lease.fresh:
-            await self._lease.refresh()
+            await self._lease.refresh(_DOUBT)
         wanted = Claim(attempt=uuid.uuid4().hex, epoch=self._lease.epoch, incoming=incoming, agent=agent)
         if not self._health.up:
             return await self._claim_without(wanted, self._health.why)
@@ -112,6 +112,7 @@ class DurableLedger:
         if call_id in self.held or self.held.answered_without(wanted):
             return False
         if not self._degrade:
+            self.held.at_fault["refused"] += 1
             raise LedgerUnavailable(why)
         self.held.hold(wanted, self._wall())
         self.held.answer_without(wanted)
@@ -134,7 +135,7 @@ class DurableLedger:
     async def assign(self, call_id: str, agent: str) -> None:
         """Note that another agent has the call."""
         if held := self.held.get(call_id):
-            held.claim = msgspec.structs.replace(held.claim, agent=agent)
+            held.assign(agent)
         owner = self._owner(call_id)
         await self._keep(operations.Assigned(call_id=call_id, epoch=owner, agent=agent, at=self._wall()))
 

@@ -4,6 +4,7 @@ This is what the ledger is told again when it comes back empty, what is asked wh
 that somebody serves from one that nobody does. Owned by the durable ledger; imports core and this room's records.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -41,6 +42,10 @@ class Held(msgspec.Struct, kw_only=True):
             self.effects[use.id] = Effect(use=use)
         return known
 
+    def assign(self, agent: str) -> None:
+        """Note that another agent has it."""
+        self.claim = msgspec.structs.replace(self.claim, agent=agent)
+
     def change(self, use_id: str, **changes: object) -> None:
         """Note what became of a tool."""
         known = self.effects.get(use_id)
@@ -75,6 +80,8 @@ class Holdings(dict[str, Held]):
         self._let_go: set[str] = set()
         """Calls that were ours at the last look."""
         self._elsewhere: dict[str, None] = {}
+        self.at_fault: Counter[str] = Counter()
+        """Claims that were made `without` the ledger, or `refused` because of it."""
         self._answered: dict[str, None] = {}
         """Ids of calls and deliveries that were answered without the ledger."""
 
@@ -143,6 +150,7 @@ class Holdings(dict[str, Held]):
 
     def answer_without(self, claim: Claim) -> None:
         """A call was answered without the ledger."""
+        self.at_fault["without"] += 1
         self._answered |= dict.fromkeys((claim.incoming.webhook_id, claim.incoming.call_id))
         _bound(self._answered)
 

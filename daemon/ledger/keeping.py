@@ -86,6 +86,7 @@ class Keeper:
         await self._database.write(partial(migrate.make_ready, engines=engines), limit=migrate.PATIENCE)
         await self._write_what_is_left()
         await self._beat()
+        await self._database.run(partial(self._place.clean, *self._lease.epochs, *self._lease.others))
         written = await self._ledger.mend()
         if written:
             structlog.get_logger().warning("spool_written", operations=written)

@@ -66,6 +66,11 @@ class Lease:
         return trio.current_time() < self.until
 
     @property
+    def others(self) -> tuple[str, ...]:
+        """Every epoch that is not known to be over, as of the last heartbeat."""
+        return self._vigil.epochs
+
+    @property
     def epochs(self) -> tuple[str, ...]:
         """Every epoch of this process."""
         return tuple(self._locks)
@@ -81,9 +86,9 @@ class Lease:
         """Take nobody for silent who could not be heard: the ledger was away."""
         self._vigil.forget()
 
-    async def refresh(self) -> None:
-        """Have the lease renewed now, and wait until it is, or it is clear that it can't be."""
-        with trio.move_on_after(LIMIT):
+    async def refresh(self, patience: float = LIMIT) -> None:
+        """Have the lease renewed now, and wait until it is, or it is clear that it can't be; for so many seconds."""
+        with trio.move_on_after(patience):
             while not self.fresh and self._database.health.up:
                 self.wanted.set()
                 await self._beaten.wait()

@@ -41,6 +41,11 @@ class OpenLedger:
     database: Database
     health: Health
     keeper: Keeper
+    lease: Lease
+    node: str
+    """Our name among the nodes."""
+    folder: Path
+    """Where the ledger keeps what is not in the database."""
     orphans: tuple[Orphan, ...]
     """Calls that were somebody's who is no more, and are ours now."""
 
@@ -53,6 +58,8 @@ class Parts:
     database: Database
     health: Health
     lease: Lease
+    node: str
+    folder: Path
     journal: JournalWriter
     ledger: DurableLedger
     keeper: Keeper
@@ -67,18 +74,19 @@ def assemble(config: Config, wall: WallClock) -> Parts:
     """
     table = config.ledger
     engines = make_engines(table.url, table.password.reveal() if table.password else "")
-    place = Place(_directory(table.directory, engines))
+    folder, node = _directory(table.directory, engines), table.node or platform.node()
+    place = Place(folder)
     degrade = table.on_failure == "degrade" or (table.on_failure == "auto" and engines.file is not None)
     endpoints = tuple(Endpoint(url=each.url, events=each.events) for each in config.deliveries)
     health = Health(up=False)
     database = Database(engines, health)
-    lease = Lease(database, place, table.node or platform.node(), table.lease)
+    lease = Lease(database, place, node, table.lease)
     lease.begin()
     spool = Spool(place, lease.epoch)
     journal = JournalWriter(database, health, transcripts=table.transcripts)
     ledger = DurableLedger(database, health, lease, spool, endpoints, wall, degrade=degrade)
     keeper = Keeper(database, health, lease, place, spool, ledger, wall, quarantine=degrade)
-    return Parts(engines, database, health, lease, journal, ledger, keeper, degrade)
+    return Parts(engines, database, health, lease, node, folder, journal, ledger, keeper, degrade)
 
 
 @asynccontextmanager
@@ -103,7 +111,17 @@ async def open_ledger(
             if parts.engines.file is None:
                 nursery.start_soon(listen, parts.engines.lazy, keeper.wake, name="ledger listener")
             try:
-                yield OpenLedger(parts.ledger, parts.database, health, keeper, keeper.take_adopted())
+                opened = OpenLedger(
+                    parts.ledger,
+                    parts.database,
+                    health,
+                    keeper,
+                    parts.lease,
+                    parts.node,
+                    parts.folder,
+                    keeper.take_adopted(),
+                )
+                yield opened
             finally:
                 nursery.cancel_scope.cancel(reason="the ledger is closed")
                 with trio.move_on_after(_LAST_WORDS, shield=True):

@@ -28,6 +28,11 @@ class Vigil:
     def __init__(self) -> None:
         self._heard: dict[str, tuple[Sign, float]] = {}
 
+    @property
+    def epochs(self) -> tuple[str, ...]:
+        """Whom we have heard of."""
+        return tuple(self._heard)
+
     def hear(self, signs: Iterable[Sign], now: float) -> None:
         """Take note of all signs there are; `now` is a time at which they had been read."""
         heard = {}

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from daemon.errors import SetupStopped
 
-_SYSTEM = Path("/var/lib/callwarden")
+# Not the daemon's own: what root writes and believes must not lie where the daemon's user could change it.
+_SYSTEM = Path("/var/lib/callwarden-setup")
 
 
 def state_folder(env: Mapping[str, str]) -> Path:
@@ -63,7 +64,7 @@ class Files:
         path = self.path(f"{name}.lock")
         try:
             _make_folder(self.folder)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise _stopped(path, error) from None
         try:

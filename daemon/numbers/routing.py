@@ -6,6 +6,7 @@ taken for ours when it turns up. Owned by the command `carrier`; imports Trio, c
 book. Never prints.
 """
 
+from collections import Counter
 from typing import Any, Generic, TypeVar
 
 import trio
@@ -19,7 +20,7 @@ from daemon.numbers.book import Bookshelf, Route, has_mark, mark
 SeenT = TypeVar("SeenT")
 
 ATTEMPTS = 3
-"""How often in a row the carrier may fail to answer."""
+"""How often one run asks, or tries a change, that the carrier doesn't answer."""
 _LONGEST_WAIT = 60.0
 _MAX_ROUNDS = 60
 
@@ -57,7 +58,7 @@ class Router(Generic[SeenT]):
         `CarrierError`. Cancelled or failed, the same call goes on.
         """
         done: dict[str, int] = {}
-        failures = 0
+        failures: Counter[str] = Counter()
         for _ in range(_MAX_ROUNDS):
             plan, seen = await self._observe(undo=undo, keep=True)
             if plan.refusals:
@@ -74,11 +75,10 @@ class Router(Generic[SeenT]):
             try:
                 await self._perform(change, seen, undo=undo)
             except CarrierUnavailable as error:
-                failures += 1
-                await _recover(error, failures)
+                failures[change.key] += 1
+                await _recover(error, failures[change.key])
             else:
                 done[change.key] = 0
-                failures = 0
         raise SetupStopped(f"{self._carrier.name} does not settle after {_MAX_ROUNDS} looks; look at its console")
 
     async def _observe(self, *, undo: bool, keep: bool) -> tuple[Plan, SeenT]:

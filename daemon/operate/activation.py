@@ -2,17 +2,19 @@
 
 The protocol is `$LISTEN_FDS` descriptors from 3 on, meant for the process `$LISTEN_PID`, with names in
 `$LISTEN_FDNAMES` (sd_listen_fds(3)). They come in no particular order, so a position means nothing. Without names, as
-from a simpler activator, they are all taken for `http`. Imports config and structlog; opens and closes nothing:
+from a simpler activator, they are all taken for `http`. Imports config and this room; opens and closes nothing:
 `web/listen.py` adopts what is named `fd://`.
 """
 
 import contextlib
 import os
 from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
 
 import structlog
 
 from daemon.config import Server
+from daemon.operate.systemd import Notifier
 
 HTTP = "http"
 CONTROL = "control"
@@ -21,6 +23,19 @@ _MOST = 64
 
 Passed = Mapping[str, tuple[int, ...]]
 """Descriptors by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Systemd:
+    """What systemd has given this process."""
+
+    notifier: Notifier
+    passed: Passed
+
+    @classmethod
+    def take_over(cls, environment: MutableMapping[str, str] = os.environ) -> "Systemd":
+        """Take it out of the environment, so that no child inherits it."""
+        return cls(Notifier.take_over(environment), take_over(environment))
 
 
 def take_over(environment: MutableMapping[str, str] = os.environ) -> Passed:

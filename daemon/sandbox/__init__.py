@@ -9,6 +9,7 @@ code it stands opposite to: frames are plain JSON here, so that a mistake in `co
     speech.py       the events of one response, in order
     switchboard.py  every call and number the stand-in knows, and its REST answers
     server.py       the wire: Quart-Trio on our own guarded server
+    companion.py    the model, for somebody who types
     sender.py       signed webhooks
     demo.py         one call against a real daemon process, shown live
 """

@@ -67,6 +67,8 @@ class Fault(enum.Enum):
 
 
 Desk = Callable[[Asked], Answer]
+Front = Callable[[Asked], Answer | Fault]
+"""A desk, or what stands in front of one."""
 
 
 class Scripted:
@@ -89,7 +91,7 @@ class Scripted:
         return answer if fault is None else fault
 
 
-def transport(front: Callable[[Asked], Answer | Fault]) -> httpx.MockTransport:
+def transport(front: Front) -> httpx.MockTransport:
     """A transport in memory for httpx clients."""
 
     async def answer(request: httpx.Request) -> httpx.Response:
@@ -109,7 +111,7 @@ def transport(front: Callable[[Asked], Answer | Fault]) -> httpx.MockTransport:
 
 
 @asynccontextmanager
-async def open_rest(front: Callable[[Asked], Answer | Fault]) -> AsyncIterator[str]:
+async def open_rest(front: Front) -> AsyncIterator[str]:
     """Serve on a free port of loopback while the block lasts; gives `http://host:port`."""
     async with trio.open_nursery() as nursery:
         serve = partial(trio.serve_tcp, partial(_serve, front), 0, host="127.0.0.1")
@@ -119,7 +121,7 @@ async def open_rest(front: Callable[[Asked], Answer | Fault]) -> AsyncIterator[s
         nursery.cancel_scope.cancel(reason="the stand-in closes")
 
 
-async def _serve(front: Callable[[Asked], Answer | Fault], stream: trio.SocketStream) -> None:
+async def _serve(front: Front, stream: trio.SocketStream) -> None:
     """Be the server of one connection; whatever a client does wrong ends it, and nothing else."""
     connection = h11.Connection(h11.SERVER)
     try:

@@ -15,23 +15,20 @@ import trio
 
 from daemon.observe.clock import WallClock, system_clock
 from daemon.sandbox.script import IDLE_REPLY, Drop, Emit, Leave, Press, Reply, Say, Script, Wait
-from daemon.sandbox.speech import Frame, SpokenItem, Wire, function_call, response_created, response_done
+from daemon.sandbox.speech import (
+    CLIENT_EVENTS,
+    Frame,
+    SpokenItem,
+    Wire,
+    function_call,
+    response_created,
+    response_done,
+    session_object,
+)
 
 Send = Callable[[str], Awaitable[None]]
-
-_CLIENT_EVENTS = frozenset(
-    {
-        "session.update",
-        "conversation.item.create",
-        "conversation.item.delete",
-        "conversation.item.truncate",
-        "response.create",
-        "response.cancel",
-        "input_audio_buffer.append",
-        "input_audio_buffer.commit",
-        "input_audio_buffer.clear",
-    }
-)
+Answer = Callable[[Frame | None], Reply]
+"""Gives the model's turn, after the last item that the client created."""
 
 
 class Session:
@@ -46,6 +43,7 @@ class Session:
         number: int = 1,
         earlier: Sequence[Frame] = (),
         wall: WallClock = system_clock,
+        answer: Answer = lambda _: IDLE_REPLY,
     ) -> None:
         self.heard: list[Frame] = []
         """Every frame the client sent, in order."""
@@ -57,6 +55,8 @@ class Session:
         """What was said, by both sides and in earlier sessions of the conversation too."""
         self.close_code = 1000
         """With what the platform closes the socket when the script is over."""
+        self.made_up = 0
+        """Turns of the model that the script did not give."""
         self._script = script
         self._send = send
         self._wall = wall
@@ -65,6 +65,8 @@ class Session:
         # Ids are never used again, not even by a later session of the same call.
         self._wire = Wire(call_id[:8] if number == 1 else f"{call_id[:8]}.{number}")
         self._replies = deque(script.replies)
+        self._answer = answer
+        self._last: Frame | None = None
         self._settings: dict[str, Any] = {}
         self._turns, self._waiting = trio.open_memory_channel[tuple[Reply, bool]](64)
         self._pending = 0
@@ -76,7 +78,7 @@ class Session:
 
     async def run(self) -> None:
         """Play the call until the caller leaves or the platform drops the socket; cancelled when the client goes."""
-        await self._emit("session.created", session=self._session())
+        await self._emit("session.created", session=session_object(self._wire, self._settings))
         conversation = {"id": f"conv-{self._wire.session_id}", "object": "realtime.conversation"}
         await self._emit("conversation.created", conversation=conversation)
         async with trio.open_nursery() as nursery:
@@ -105,7 +107,7 @@ class Session:
         except ValueError:
             frame = None
         kind = frame.get("type") if isinstance(frame, dict) else None
-        if kind not in _CLIENT_EVENTS:
+        if kind not in CLIENT_EVENTS:
             await self._refuse("invalid_event", "unsupported client event", frame)
             return
         self.heard.append(frame)
@@ -113,13 +115,13 @@ class Session:
             case "session.update":
                 self.configured_at = trio.current_time() if self.configured_at is None else self.configured_at
                 self._settings.update(frame.get("session", {}))
-                await self._emit("session.updated", session=self._session())
+                await self._emit("session.updated", session=session_object(self._wire, self._settings))
                 if self._settings.get("resumption", {}).get("enabled"):
                     await self._replay()
             case "conversation.item.create":
                 await self._item_created(frame["item"])
             case "response.create":
-                self._queue(self._replies.popleft() if self._replies else IDLE_REPLY)
+                self._queue_turn()
 
     async def _replay(self) -> None:
         """Tell the items of the conversation that is taken up again; there is no event for the end of it."""
@@ -131,6 +133,7 @@ class Session:
         if item["type"] == "force_message":
             self._queue(Reply(item["content"][0]["text"]), interruptible=item.get("interruptible", True))
             return
+        self._last = item
         stored = {"id": self._wire.fresh("item"), "object": "realtime.item", "status": "completed", **item}
         await self._emit("conversation.item.added", previous_item_id=None, item=stored)
 
@@ -192,7 +195,7 @@ class Session:
         await self._emit("conversation.item.added", previous_item_id=None, item=item)
         await self._emit("conversation.item.input_audio_transcription.completed", item_id=item_id, transcript=words)
         if self._settings.get("turn_detection", {}).get("type") == "server_vad":
-            self._queue(self._replies.popleft() if self._replies else IDLE_REPLY)
+            self._queue_turn()
 
     @property
     def _live_transcript(self) -> bool:
@@ -216,7 +219,7 @@ class Session:
         keys, self._keys = self._keys, ""
         self._flush.deadline = inf
         if keys:
-            self._queue(self._replies.popleft() if self._replies else IDLE_REPLY)
+            self._queue_turn()
 
     async def _idle_keys(self) -> None:
         while True:
@@ -225,6 +228,12 @@ class Session:
             self._flush_keys()
 
     # The model
+
+    def _queue_turn(self) -> None:
+        """Have the model take its next turn; when the script gives no more, it is made up."""
+        if not self._replies:
+            self.made_up += 1
+        self._queue(self._replies.popleft() if self._replies else self._answer(self._last))
 
     def _queue(self, reply: Reply, *, interruptible: bool = True) -> None:
         self._pending += 1
@@ -269,18 +278,6 @@ class Session:
         for frame in item.closing(status):
             await self._put(frame)
         return status
-
-    def _session(self) -> Frame:
-        return {
-            "id": f"sess-{self._wire.session_id}",
-            "object": "realtime.session",
-            "model": "sandbox-voice",
-            "voice": self._settings.get("voice", "xai_ara"),
-            "instructions": self._settings.get("instructions", ""),
-            "modalities": ["audio"],
-            "turn_detection": self._settings.get("turn_detection", {"type": None}),
-            "tools": self._settings.get("tools", []),
-        }
 
     async def _emit(self, kind: str, **fields: object) -> None:
         await self._put(self._wire.event(kind, **fields))

@@ -13,6 +13,7 @@ from typing import Any
 import trio
 
 from daemon.observe.clock import WallClock, system_clock
+from daemon.sandbox.companion import companion
 from daemon.sandbox.numbers import NOT_ALLOWED, NumberDesk, RestAnswer
 from daemon.sandbox.script import Script
 from daemon.sandbox.session import Send, Session
@@ -23,6 +24,8 @@ _CALL_PATH = re.compile(r"/v1/realtime/calls/([^/]+)/(refer|hangup)")
 _NUMBER_PATH = re.compile(r"/v2/phone-numbers(?:/([^/]+))?")
 # Seconds from the end of a leg to the end of its socket; not documented, but surely not at the same instant.
 _LEG_DOWN_TO_CLOSE = 0.05
+# Nobody listens to what is made of it, so it need not last as long.
+_TYPED = Script(seconds_per_word=0.03)
 _NOT_FOUND: Answer = (404, {"code": "Not found", "error": "no SIP participant"})
 
 
@@ -124,6 +127,20 @@ class Switchboard:
         before = self.calls.get(conversation_id or "")
         earlier = tuple(before.session.items) if before and before.session else ()
         call.session = Session(call_id, script, send, number=call.joins, earlier=earlier, wall=self._wall)
+        call.sessions.append(call.session)
+        return call, call.session
+
+    def refuse_session(self, authorization: str | None) -> Answer | None:
+        """Why an ordinary session, without a call, may not be opened, or None if it may."""
+        if authorization != self._authorization:
+            return 401, {"code": "Unauthenticated", "error": "Incorrect API key provided."}
+        return None
+
+    def converse(self, send: Send) -> tuple[SandboxCall, Session]:
+        """Open an ordinary session: nobody is on the telephone, and the model answers what is typed."""
+        call = self.place(_TYPED, call_id=f"session-{next(self._ids)}")
+        call.joins += 1
+        call.session = Session(call.id, _TYPED, send, wall=self._wall, answer=companion)
         call.sessions.append(call.session)
         return call, call.session
 

@@ -1,15 +1,18 @@
 """What every tool is to those who run it, and how it speaks to the model.
 
 A tool never raises for what the model, the network or a server does: the model is told what happened and what to do, in
-words, because nobody else can act on it while the caller waits. Owned by the tools room; imports core and msgspec.
+words, because nobody else can act on it while the caller waits. Owned by the tools room; imports core, functions and
+msgspec.
 """
 
+import hashlib
 from typing import Protocol
 
 import msgspec
 
 from daemon.core.durations import format_duration
 from daemon.core.effects import ToolUse
+from daemon.functions.call import ToolCall
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -34,9 +37,14 @@ class Tool(Protocol):
         """Whether it may be run again when it is not known what became of it."""
         ...
 
-    async def run(self, call_id: str, use: ToolUse) -> Answer:
+    async def run(self, call: ToolCall, use: ToolUse) -> Answer:
         """Run it once. Cancelling leaves it unknown whether it took effect."""
         ...
+
+
+def idempotency_key(call_id: str, use_id: str) -> str:
+    """The same for every attempt at one use, also after a crash; the use's id is the platform's, hence hashed."""
+    return hashlib.sha256(f"{call_id}\0{use_id}".encode(errors="surrogatepass")).hexdigest()
 
 
 def failure(error: str, why: str, **details: object) -> Answer:

@@ -5,7 +5,6 @@ URL, a header or a body, and puts none of them into an answer; of the server's w
 """
 
 import contextlib
-import hashlib
 import random
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -20,6 +19,7 @@ import trio
 from daemon import config
 from daemon.core.effects import ToolUse
 from daemon.errors import AddressRefused
+from daemon.functions.call import ToolCall
 from daemon.tools.arguments import Arguments
 from daemon.tools.base import Answer, after_unknown, failure
 from daemon.tools.connecting import ALLOWED
@@ -61,13 +61,13 @@ class HttpTool:
         """Whether the operator says so."""
         return self._tool.idempotent
 
-    async def run(self, call_id: str, use: ToolUse) -> Answer:
+    async def run(self, call: ToolCall, use: ToolUse) -> Answer:
         """Make the request, and make it again where that may help and do no harm."""
         arguments = self._arguments.read(use.arguments)
         if isinstance(arguments, Answer):
             return arguments
         try:
-            send = self._request(call_id, use, arguments)
+            send = self._request(call, arguments)
         except ValueError as error:
             return failure(f"{error} Nothing was done.", "arguments refused")
         answer, worth_another = await self._attempt(send)
@@ -79,11 +79,11 @@ class HttpTool:
             answer, worth_another = await self._attempt(send)
         return answer
 
-    def _request(self, call_id: str, use: ToolUse, arguments: dict[str, Any]) -> _Send:
+    def _request(self, call: ToolCall, arguments: dict[str, Any]) -> _Send:
         content = self._template.content(arguments)
         headers = httpx.Headers({} if content is None else {"Content-Type": "application/json"})
         headers.update({name: value.reveal() for name, value in self._tool.headers.items()})
-        headers.update({"Idempotency-Key": idempotency_key(call_id, use.id), "X-Callwarden-Call": call_id})
+        headers.update({"Idempotency-Key": call.idempotency_key, "X-Callwarden-Call": call.id})
         return partial(
             self._client.stream,
             self._tool.method,
@@ -157,11 +157,6 @@ class HttpTool:
             details["answer"] = _decode(body)
         what = f"The tool's server refused the request (HTTP {status}); nothing was done."
         return failure(what, f"HTTP {status}", **details), status in {408, 425, 429}
-
-
-def idempotency_key(call_id: str, use_id: str) -> str:
-    """The same for every attempt at one use, also after a crash; the use's id is the platform's, hence hashed."""
-    return hashlib.sha256(f"{call_id}\0{use_id}".encode(errors="surrogatepass")).hexdigest()
 
 
 def _decode(body: bytes | None) -> object:

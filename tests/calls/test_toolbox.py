@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,7 +15,11 @@ from daemon.calls.setting import Setting
 from daemon.calls.toolbox import AT_ONCE, Toolbox
 from daemon.config import Config
 from daemon.core import journal
+from daemon.core.agent import Agent
+from daemon.core.conversation import Conversation
 from daemon.core.effects import INTERRUPTED, Effect, ToolUse
+from daemon.core.frames import SessionSettings
+from daemon.core.incoming import IncomingCall
 from daemon.ledger.memory import MemoryLedger
 from daemon.sandbox.script import Drop, Emit, Leave, Reply, Say, Script, Step, Use, Wait
 from daemon.sandbox.switchboard import SandboxCall
@@ -22,6 +27,7 @@ from daemon.tools.arguments import LONGEST
 from daemon.tools.base import Answer
 from tests.calls.tools import Worker, with_tools
 from tests.calls.world import World
+from tests.configured import CALLED, CALLER
 from tests.conftest import Logged
 
 MONDAY = '{"day":"Monday"}'
@@ -290,6 +296,11 @@ async def test_a_caller_who_waits_is_told_so(nursery: trio.Nursery, autojump_clo
 
 # Effects of before
 
+INCOMING = IncomingCall(
+    call_id="call-1", webhook_id="m1", called=CALLED, caller=CALLER, created_at=None, received_at=0.0
+)
+AGENT = Agent(name="support", session=SessionSettings())
+
 
 @dataclass
 class Bare:
@@ -297,6 +308,8 @@ class Bare:
 
     setting: Setting
     id: str = "call-1"
+    incoming: IncomingCall = INCOMING
+    conversation: Conversation = field(default_factory=partial(Conversation, AGENT, ready_timeout=10.0))
     ending: trio.Event = field(default_factory=trio.Event)
     errands: trio.Nursery | None = None
     tool_uses: set[str] = field(default_factory=lambda: {"c1"})

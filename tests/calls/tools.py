@@ -8,6 +8,7 @@ import trio
 
 from daemon.config import Agent, Config, HttpTool
 from daemon.core.effects import ToolUse
+from daemon.functions import ToolCall
 from daemon.tools.base import Answer
 from tests.configured import configuration
 
@@ -30,9 +31,9 @@ class Worker:
     at: list[float] = field(default_factory=list)
     """When it was begun."""
 
-    async def run(self, call_id: str, use: ToolUse) -> Answer:
+    async def run(self, call: ToolCall, use: ToolUse) -> Answer:
         """Work."""
-        self.began.append((call_id, use.id))
+        self.began.append((call.id, use.id))
         self.at.append(trio.current_time())
         await trio.sleep(self.seconds)
         answer = Answer(use.arguments) if self.work is None else await self.work(use)

@@ -17,6 +17,7 @@ from daemon.core.sip import kept
 from daemon.ledger.memory import MemoryLedger
 from daemon.lookup.fetching import Fetch
 from daemon.observe.feed import Feed
+from daemon.observe.recorder import Recorder
 from daemon.platforms.xai import Xai
 from daemon.sandbox.memory import MemorySandbox
 from daemon.sandbox.script import Script
@@ -65,6 +66,7 @@ class World:
         ledger: MemoryLedger | None = None,
         tools: Mapping[str, Tool] | None = None,
         fetch: Fetch | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.config = config
         self.switchboard = Switchboard(API_KEY)
@@ -88,6 +90,7 @@ class World:
             tools=tools or {},
             rng=rng,
             fetch=fetch,
+            recorder=recorder,
         )
         self.supervisor = Supervisor(self.setting)
         self._nursery = nursery

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from daemon.cli.main import main
 from daemon.sandbox.plivo import PlivoDesk
-from daemon.sandbox.rest import Answer, Asked, Fault, Scripted, open_rest
+from daemon.sandbox.rest import Answer, Asked, Front, Scripted, open_rest
 from daemon.sandbox.switchboard import Switchboard
 from daemon.sandbox.telnyx import TelnyxDesk
 from daemon.sandbox.twilio import TwilioDesk
@@ -104,9 +104,6 @@ class Machine:
     async def at(self, verb: str, *arguments: str, stdin: str = "") -> Typed:
         """Type a `carrier` command, against the stand-ins."""
         return await self.type("carrier", verb, NUMBER, "--api-url", self.carrier, *arguments, stdin=stdin)
-
-
-Front = Callable[[Asked], Answer | Fault]
 
 
 @asynccontextmanager

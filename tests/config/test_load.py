@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config import Config, Secret, load
+from daemon.config import Config, HttpTool, Secret, load
 from daemon.errors import ConfigError
 from tests.config.written import API_KEY, ENV, MINIMAL, NUMBER, PLATFORM, WEBHOOK_SECRET, complaints, loaded
 
@@ -134,3 +134,18 @@ def test_a_secret_that_is_not_wanted_may_not_be_written_there_all_the_same(tmp_p
     with pytest.raises(ConfigError, match="never written here") as caught:
         load(path, env={}, secrets_of=("ledger",))
     assert API_KEY not in str(caught.value)
+
+
+def test_a_single_key_whose_secret_is_wanted_and_headers_with_secrets_in_them(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    tool = '[tools.find]\ntype = "http"\ndescription = "Finds."\nurl = "https://one.test/"\n'
+    path.write_text(MINIMAL + tool + 'headers = { Authorization = "Bearer ${env:TOKEN}" }\n')
+    config = load(path, env={"XAI_API_KEY": API_KEY}, secrets_of=("platform.xai.api_key",))
+    assert config.platform.xai.api_key == Secret(API_KEY)
+    with pytest.raises(AssertionError):
+        config.platform.xai.webhook_secrets[0].reveal()
+    found = load(path, env={"TOKEN": "t"}, secrets_of=("tools.find",)).tools["find"]
+    assert isinstance(found, HttpTool)
+    assert found.headers == {"Authorization": Secret("Bearer t")}
+    with pytest.raises(ConfigError, match="expected a reference"):
+        load(path, ['tools.find.headers={ Authorization = "${nothing}" }'], env={}, secrets_of=())

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config.tools import properties
+from daemon.config.tools import HttpTool, properties
 from tests.config.written import MINIMAL, complaints, loaded
 
 NAME = "config.toml: [tools.look_up]"
+TYPES = '"http", "python", "web_search", "x_search", "file_search", "mcp"'
 TOOL = """
 [tools.look_up]
 type = "http"
@@ -101,9 +102,9 @@ def test_what_goes_together(tmp_path: Path, keys: str) -> None:
 @pytest.mark.parametrize(
     ("tables", "messages"),
     [
-        ("[tools.look_up]\n", [f'{NAME} type: missing; there is: "http"']),
+        ("[tools.look_up]\n", [f"{NAME} type: missing; there is: {TYPES}"]),
         ('[tools.look_up]\ntype = "htp"\n', [f'{NAME} type: there is no such type; did you mean "http"?']),
-        ('[tools.look_up]\ntype = "carrier pigeon"\n', [f'{NAME} type: there is no such type; there is: "http"']),
+        ('[tools.look_up]\ntype = "carrier pigeon"\n', [f"{NAME} type: there is no such type; there is: {TYPES}"]),
         ("[tools.look_up]\ntype = 1\n", [f"{NAME} type: expected a string, got an integer"]),
         ("[tools]\nlook_up = 1\n", ["config.toml: [tools] look_up: expected a table, got an integer"]),
         ("tools = 1\n", ["config.toml: [agents.support] tools: expected an array, got an integer"]),
@@ -134,5 +135,6 @@ def test_an_agent_with_a_tool_that_there_is_not(tmp_path: Path, tools: str, mess
 def test_headers_hold_secrets_that_nobody_sees(tmp_path: Path) -> None:
     header = 'headers = { Authorization = "Bearer ${env:XAI_API_KEY}" }\n'
     tool = loaded(tmp_path, MINIMAL + TOOL + URL + ORDER + header).tools["look_up"]
+    assert isinstance(tool, HttpTool)
     assert tool.headers["Authorization"].reveal() == "Bearer xai-do-not-show-me"
     assert "xai" not in repr(tool)

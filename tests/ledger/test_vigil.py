@@ -49,7 +49,9 @@ def test_each_has_a_lease_of_its_own() -> None:
 def test_who_is_gone_is_forgotten() -> None:
     vigil = Vigil()
     vigil.hear([sign("a", 1.0)], now=0.0)
+    assert list(vigil.epochs) == ["a"]
     vigil.hear([], now=20.0)
+    assert list(vigil.epochs) == []
     assert silent(vigil, 100.0) == []
 
 

@@ -1,12 +1,12 @@
 """Death at a chosen step: a request before or after it is carried out, a file before or after it is in place."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
-from daemon.sandbox.rest import Answer, Asked, Fault
+from daemon.sandbox.rest import Answer, Asked, Fault, Front
 
 
 class Killed(BaseException):
@@ -26,7 +26,7 @@ class Doom:
         if self.steps == self.at:
             raise Killed
 
-    def over(self, front: Callable[[Asked], Answer | Fault]) -> Callable[[Asked], Answer | Fault]:
+    def over(self, front: Front) -> Front:
         """A front that may die before a request gets there, and after it was carried out."""
 
         def doomed(asked: Asked) -> Answer | Fault:

@@ -14,7 +14,7 @@ def test_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert state_folder({"CALLWARDEN_STATE": "/here", "STATE_DIRECTORY": "/there"}) == Path("/here")
     assert state_folder({"STATE_DIRECTORY": "/there:/and/there"}) == Path("/there")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert state_folder({}) == Path("/var/lib/callwarden")
+    assert state_folder({}) == Path("/var/lib/callwarden-setup")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert state_folder({}) == tmp_path / ".local/state/callwarden"

@@ -12,7 +12,7 @@ from daemon.config import Secret
 from daemon.errors import PlatformUnavailable, SetupStopped
 from daemon.numbers.files import Files, write_private
 from daemon.numbers.record import Record, SecretPlace, Shelf, Wanted
-from daemon.numbers.registration import Registrar, Unreadable
+from daemon.numbers.registration import Registrar, Unreadable, replace
 from daemon.numbers.secretstore import free_generation
 from daemon.platforms.xai.numbers import PhoneNumbers, SipAuth
 from daemon.sandbox.numbers import NO_PERMISSION, SOLD_IN_THE_CONSOLE
@@ -199,6 +199,42 @@ async def test_a_number_registered_elsewhere(world: World) -> None:
     record = await world.registrar(Doom()).rotate(adopted, None, "")
     assert world.secret(record) == world.board.numbers.secrets[NUMBER]
     assert record.retired == ()
+
+
+async def test_deleting_and_rotating_what_is_not_from_here(world: World) -> None:
+    world.board.numbers.answer("POST", None, {"origin": "byo_trunk", "phone_number": NUMBER})
+    assert await world.delete()
+    assert world.board.numbers.listed == {}
+    await world.register()
+    await world.registrar(Doom())._platform.delete(next(iter(world.board.numbers.listed)))
+    with pytest.raises(SetupStopped, match="numbers register"):
+        await world.rotate()
+
+
+async def test_a_deletion_that_was_broken_off_is_turned_into_a_rotation(world: World) -> None:
+    record = await world.register()
+    world.shelf.save(replace(record, phase="removing", told=True))
+    world.assert_right(await world.rotate())
+
+
+async def test_a_kept_answer_that_somebody_has_removed(world: World) -> None:
+    await world.registrar(Doom()).register(world.fresh())
+    world.shelf.save(replace(world.fresh(), phase="answered", sent=True, generation=1))
+    record = await world.register()
+    assert record.number_id == "pn-3"
+    world.assert_right(record)
+
+
+async def test_an_answer_without_an_id(world: World) -> None:
+    """The id is looked up, because a deletion needs it; a number that has none can't be deleted from here."""
+    secret = "whsec_" + "c2VjcmV0" * 5
+    listed = Answer(200, {"phoneNumbers": [{"phoneNumber": NUMBER, "phoneNumberId": "pn-9"}]})
+    world.platform.faults = [None, Answer(200, {"webhook": {"dispatchSigningSecret": secret}}), listed]
+    assert (await world.register()).number_id == "pn-9"
+    nameless = Answer(200, {"phoneNumbers": [{"phoneNumber": NUMBER}]})
+    world.platform.faults = [nameless]
+    with pytest.raises(SetupStopped, match="without an id"):
+        await world.rotate()
 
 
 REFUSALS = [

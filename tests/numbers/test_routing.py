@@ -9,7 +9,7 @@ import pytest
 from trio.testing import MockClock
 
 from daemon.errors import CarrierRefused, CarrierUnavailable, SetupStopped
-from daemon.sandbox.rest import Answer, Asked, Fault
+from daemon.sandbox.rest import Answer, Asked, Fault, Scripted
 from tests.numbers.accounts import ACCOUNTS, NUMBER, OTHER, TOKEN, Account, TelnyxAccount, TwilioAccount
 from tests.numbers.doom import Doom, Killed
 
@@ -24,6 +24,17 @@ def some(steps: int) -> range:
 
 
 by_carrier = pytest.mark.parametrize("opened", ACCOUNTS.values(), ids=ACCOUNTS.keys())
+
+
+class Deaf(Scripted):
+    """Lets the first answer to every creation get lost on its way."""
+
+    def __call__(self, asked: Asked) -> Answer | Fault:
+        answer = self.desk(asked)
+        if asked.method == "POST" and answer.status == 201 and asked.path not in {one.path for one in self.asked}:
+            self.asked.append(asked)
+            return Fault.CUT_AFTER
+        return answer
 
 
 def book(account: Account) -> Any:
@@ -200,6 +211,22 @@ async def test_what_does_not_show_is_not_made_twice(opened: Open, tmp_path: Path
     account.scripted.desk = desk
     await account.apply()
     assert account.leads_to_us()
+
+
+@by_carrier
+async def test_what_was_made_and_never_heard_of_is_ours(
+    opened: Open, tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """Every answer to a creation is lost; what turns up afterwards is known to be ours, and taken away again."""
+    account = opened(tmp_path)
+    before = account.state()
+    account.scripted = Deaf(account.scripted.desk)
+    await account.apply()
+    assert account.leads_to_us()
+    assert len(book(account).made) == 2
+    account.scripted = Scripted(account.scripted.desk)
+    await account.remove()
+    assert account.state() == before
 
 
 @by_carrier

@@ -13,18 +13,22 @@ async def test_once_is_drain_twice_is_now(autojump_clock: MockClock) -> None:
     assert stop.reasons == ["SIGTERM", "SIGINT"]
 
 
-async def test_a_second_wish_ends_every_wait(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+async def test_waiting_ends_when_somebody_loses_patience(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
     stop = Stop()
 
     async def impatient() -> None:
         await trio.sleep(3)
         stop.request("a")
-        await trio.sleep(2)
         stop.request("b")
 
     nursery.start_soon(impatient)
-    await stop.hurried()
-    assert trio.current_time() == 5
+    assert await stop.stands(10)
+    assert trio.current_time() == 3
+
+
+async def test_waiting_ends_by_itself(autojump_clock: MockClock) -> None:
+    assert await Stop().stands(10)
+    assert trio.current_time() == 10
 
 
 def test_making_room_is_no_impatience_and_asked_again_it_is() -> None:
@@ -41,7 +45,9 @@ async def test_nobody_waits_for_calls_that_can_be_left_to_a_successor() -> None:
     stop = Stop()
     stop.make_room("SIGQUIT")
     assert stop.draining.is_set()
+    assert not stop.call_off()
     with trio.fail_after(1):
         await stop.hurried()
+        assert await stop.stands(10)
     stop.request("SIGTERM")
     assert stop.forced.is_set()

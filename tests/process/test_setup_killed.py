@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from daemon.sandbox.rest import Answer, Asked, Fault
+from daemon.sandbox.rest import Answer, Asked, Fault, Front
 from tests.cli.machine import NUMBER, WEBHOOK, Machine, open_machine
 
 pytestmark = pytest.mark.exhaustive
@@ -31,7 +31,7 @@ class Hangman:
         self.at = 0
         self.steps = 0
 
-    def watch(self, desk: Callable[[Asked], Answer | Fault]) -> Callable[[Asked], Answer | Fault]:
+    def watch(self, desk: Front) -> Front:
         """A front that counts changes: odd steps are before, even ones after a change was carried out."""
 
         def front(asked: Asked) -> Answer | Fault:

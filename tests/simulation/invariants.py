@@ -11,6 +11,7 @@ from daemon.core.journal import Claimed, Diverted, Ended, Entry, WebhookVerified
 from daemon.drain import SERVER_GRACE
 from daemon.platforms.xai.realtime import SEND_TIMEOUT
 from daemon.sandbox.session import Session
+from tests.recorded import differing
 from tests.simulation.platform import Line
 from tests.simulation.scenario import GREETING, PROMPT
 from tests.simulation.tools import TIMEOUT
@@ -332,3 +333,12 @@ def no_call_outlives_its_caller(world: World) -> Iterator[str]:
         for at, entry in journal(world, line):
             if isinstance(entry, Ended) and down_at is not None and at > down_at + most and not failed:
                 yield f"{line.name}'s leg was down at {down_at:.3f}, and the call ended at {at:.3f}"
+
+
+@invariant
+def a_recorded_call_plays_again_alike(world: World) -> Iterator[str]:
+    """A conversation is a function of what it was given and when: given it again, it does the same."""
+    for call_id, text in world.recorder.texts.items():
+        found = differing(text, world.scenario.config)
+        if found:
+            yield f"{world.platform.lines[call_id].name} would be different: {found[0]}"

@@ -6,6 +6,7 @@ import msgspec
 import trio
 
 from daemon.core.effects import ToolUse
+from daemon.functions import ToolCall
 from daemon.tools.base import Answer, failure
 from tests.simulation.platform import Platform
 
@@ -31,12 +32,12 @@ class SimulatedTool:
         self._platform = platform
         self._runs = runs
 
-    async def run(self, call_id: str, use: ToolUse) -> Answer:
+    async def run(self, call: ToolCall, use: ToolUse) -> Answer:
         """Take a while, and succeed or not."""
-        dice = Random(f"{self._seed} {call_id} {use.id}")
-        name = self._platform.lines[call_id].name
+        dice = Random(f"{self._seed} {call.id} {use.id}")
+        name = self._platform.lines[call.id].name
         self._platform.trace.note(name, f"tool {use.name} {use.id} begins")
-        run = Run(call_id, use)
+        run = Run(call.id, use)
         self._runs.append(run)
         try:
             await trio.sleep(dice.choice((0.0, 0.0, 0.3, 0.3, 2.0, 5.0, 14.9, 60.0)))

@@ -7,6 +7,9 @@ from ssl import SSLContext
 
 import trio
 
+from daemon.functions import ToolCall
+from daemon.tools.base import idempotency_key
+
 
 @dataclass
 class Asked:
@@ -17,6 +20,17 @@ class Asked:
     headers: dict[str, str]
     """Names in lower case; of a header that came twice, both values."""
     body: bytes
+
+
+def asking(use_id: str = "u1", call_id: str = "call-1") -> ToolCall:
+    """What a toolbox says of its call to a tool."""
+    return ToolCall(
+        id=call_id,
+        caller="+15550100",
+        called="+18005550199",
+        agent="support",
+        idempotency_key=idempotency_key(call_id, use_id),
+    )
 
 
 Respond = Callable[[trio.abc.Stream, Asked], Awaitable[None]]

@@ -16,7 +16,7 @@ from daemon.tools import open_tools
 from daemon.tools.base import Answer
 from daemon.tools.connecting import SystemResolver
 from tests.conftest import Logged
-from tests.tools.server import open_server, says
+from tests.tools.server import asking, open_server, says
 
 CONTEXT = ssl.create_default_context()
 """Made once: it reads all the certificates of the system."""
@@ -44,7 +44,7 @@ async def run(url: str, resolve: Resolve, *allow: str, verify: ssl.SSLContext = 
     tool = HttpTool(description="x", url=url, allow_private=allow)
     async with open_tools({"it": tool}, resolve=resolve, verify=verify) as tools:
         with trio.fail_after(10):
-            return await tools["it"].run("call-1", ToolUse(id="u1", name="it", arguments="{}"))
+            return await tools["it"].run(asking("u1"), ToolUse(id="u1", name="it", arguments="{}"))
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,9 @@ from daemon.config import HttpTool, Secret
 from daemon.config.parameters import parameters
 from daemon.core.effects import ToolUse
 from daemon.tools import open_tools
-from daemon.tools.base import Answer, Tool, timed_out
-from daemon.tools.http import idempotency_key
+from daemon.tools.base import Answer, Tool, idempotency_key, timed_out
 from tests.conftest import Logged
-from tests.tools.server import Respond, Server, drip, flood, hang_up, in_turn, open_server, says, silence
+from tests.tools.server import Respond, Server, asking, drip, flood, hang_up, in_turn, open_server, says, silence
 
 CONTEXT = ssl.create_default_context()
 """Made once: it reads all the certificates of the system."""
@@ -44,7 +43,7 @@ async def opened(respond: Respond, path: str = "/orders/{order}", **keys: Any) -
 async def run(it: Tool, arguments: object = None, *, use_id: str = "u1") -> Answer:
     text = arguments if isinstance(arguments, str) else json.dumps({"order": "42"} if arguments is None else arguments)
     with trio.fail_after(5):
-        return await it.run("call-1", ToolUse(id=use_id, name="it", arguments=text))
+        return await it.run(asking(use_id), ToolUse(id=use_id, name="it", arguments=text))
 
 
 async def told(respond: Respond, arguments: object = None, **keys: Any) -> tuple[Any, str]:

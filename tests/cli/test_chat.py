@@ -1,0 +1,85 @@
+"""`callwarden chat` with a pipe for a terminal: what is typed goes in, a readable talk comes out."""
+
+import os
+
+import pytest
+from click.testing import CliRunner, Result
+
+from daemon.chat import leg
+from daemon.cli.main import main
+from tests.test_docs import ROOT
+
+SHIPPED = ("--config", str(ROOT / "config.toml"))
+
+
+def run(monkeypatch: pytest.MonkeyPatch, text: str, *arguments: str) -> Result:
+    """Chat, with this text for what is typed."""
+    reading, writing = os.pipe()
+    os.write(writing, text.encode())
+    os.close(writing)
+    monkeypatch.delenv("XAI_API_KEY", raising=False)
+    monkeypatch.setattr(leg, "SETTLED", 0.6)
+    with os.fdopen(reading) as stream:
+        monkeypatch.setattr("daemon.cli.chat.standard_input", lambda: stream)
+        return CliRunner().invoke(main, ["chat", *SHIPPED, *arguments])
+
+
+def test_a_talk(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, "hello there\nbye\n", "--sandbox")
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines() == [
+        "agent    Thank you for calling. How can I help?",
+        "you      hello there",
+        "agent    You said: hello there",
+        "you      bye",
+        "agent    Goodbye.",
+        "hang up  the caller said goodbye",
+        "over     hung_up: hang_up by the model: the caller said goodbye",
+    ]
+
+
+def test_keys_tools_that_are_not_there_and_slips(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, "/key 42#\n/hello\nuse nothing\n/quit", "--sandbox", "--agent", "support")
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert [line for line in lines if line.startswith("key")] == ["key      4", "key      2", "key      #"]
+    assert "entry    42" in lines
+    assert "         type to talk; /key 42# presses keys; /quit hangs up" in lines
+    assert lines[-1] == "over     caller_left: you hung up"
+
+
+def test_sensitive_keys_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = ("--set", "agents.support.keypad.sensitive=true")
+    result = run(monkeypatch, "/key 12#\n", "--sandbox", *setting)
+    assert "key      ?" in result.output
+    assert "entry    2 keys" in result.output
+
+
+def test_what_the_agent_says_can_do_nothing_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, "", "--sandbox", "--set", 'agents.support.greeting="[bold]\\u001b[2J"')
+    assert "agent    [bold]\\x1b[2J" in result.output
+
+
+def test_without_a_key_or_an_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, "")
+    assert result.exit_code == 78
+    assert result.stderr == "config.toml: [platform.xai] api_key: environment variable XAI_API_KEY is not set\n"
+    result = run(monkeypatch, "", "--sandbox", "--agent", "sales")
+    assert result.exit_code == 2
+    assert result.stderr == "callwarden: there is no agent 'sales'; there is: support\n"
+
+
+def test_several_agents(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, "", "--sandbox", "--set", 'agents.sales={ instructions = "Sell." }')
+    assert result.exit_code == 2
+    assert "say which agent to talk to, with --agent; there is: support, sales" in result.stderr
+
+
+def test_a_platform_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = ("platform.xai.websocket_url=ws://127.0.0.1:9/v1", "platform.xai.join_budget=50ms")
+    monkeypatch.setenv("KEY", "abc")
+    arguments = [part for each in (*settings, "platform.xai.api_key=${env:KEY}") for part in ("--set", each)]
+    result = run(monkeypatch, "", *arguments)
+    assert result.exit_code == 69
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("callwarden: could not join: cannot connect to 127.0.0.1:9:")
