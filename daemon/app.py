@@ -82,8 +82,7 @@ async def run_daemon(
     and only before READY.
     """
     systemd, stop, feed = systemd or Systemd.take_over(), Stop(), Feed(wall)
-    notifier, passed = systemd.notifier, systemd.passed
-    instruments = Instruments(feed)
+    instruments, notifier = Instruments(feed), systemd.notifier
     async with (
         open_ledger(config, feed.watch) as opened,
         open_platform(config.platform.xai) as platform,
@@ -101,7 +100,7 @@ async def run_daemon(
         feed.watch(log_entries(lambda: supervisor.setting.config.log.transcripts))
         verifier, quiet = make_verifier(config, wall), Quiet()
         # Before signals are ours, so that a look-up of a name that takes for ever can be interrupted.
-        listeners = await open_listeners(binds(config.server, passed))
+        listeners = await open_listeners(binds(config.server, systemd.passed))
         server = make_server(setting, supervisor, listeners, verifier, quiet, count=instruments.metrics.webhook)
 
         def ready(recovered: int) -> None:
@@ -110,7 +109,7 @@ async def run_daemon(
             task_status.started(addresses(listeners))
 
         reloader = Reloader(read, supervisor, verifier, platform, stop, notifier, noted=instruments.metrics.reload)
-        parts = Parts(supervisor, server, quiet, opened, reloader, stop, notifier, passed)
+        parts = Parts(supervisor, server, quiet, opened, reloader, stop, systemd)
         async with operating(config, parts, instruments):
             past = Past(orphans=opened.orphans, news=opened.keeper.news, report=opened.keeper.report)
             code = await serve_calls(setting, supervisor, server, stop, notifier, ready, past)

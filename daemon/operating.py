@@ -35,7 +35,7 @@ from daemon.observe.feed import Feed
 from daemon.observe.lag import LoopLag
 from daemon.observe.metrics import Metrics
 from daemon.operate.access import Gate
-from daemon.operate.activation import Passed
+from daemon.operate.activation import Systemd
 from daemon.operate.api import MAX_BODY, create_api
 from daemon.operate.events import Ring
 from daemon.operate.listening import open_control
@@ -43,7 +43,6 @@ from daemon.operate.readings import Readings, Sources
 from daemon.operate.signals import watch_signals
 from daemon.operate.status import keep_telling
 from daemon.operate.stop import Stop
-from daemon.operate.systemd import Notifier
 from daemon.operate.watchdog import Watchdog
 from daemon.reload import Reloader
 from daemon.web.limits import ServerLimits
@@ -88,9 +87,7 @@ class Parts:
     opened: OpenLedger
     reloader: Reloader
     stop: Stop
-    notifier: Notifier
-    passed: Passed
-    """Sockets that systemd has opened for us."""
+    systemd: Systemd
 
 
 @asynccontextmanager
@@ -100,12 +97,12 @@ async def operating(config: Config, parts: Parts, instruments: Instruments) -> A
     owed = DeliveriesOwed(parts.opened.database, parts.opened.health)
     quiet = Quiet()
     heartbeats = {"calls": parts.supervisor.beat, "ledger": parts.opened.keeper.turn}
-    watchdog = Watchdog(parts.notifier, heartbeats)
+    watchdog = Watchdog(parts.systemd.notifier, heartbeats)
     parts.opened.database.timed = instruments.metrics.transaction
     instruments.metrics.configured(parts.supervisor.setting.loaded_at)
     log.redactor.hide(secret.reveal() for secret in every_secret(config))
     log.identify(node=lambda: parts.opened.node, epoch=lambda: parts.opened.lease.epoch)
-    listeners = await open_control(config.operator, parts.opened.folder, os.environ, parts.passed)
+    listeners = await open_control(config.operator, parts.opened.folder, os.environ, parts.systemd.passed)
     api = create_api(control, instruments.ring, instruments.metrics.registry, Gate(config.operator.token), quiet)
     server = Server(api, listeners, LIMITS, quiet=quiet, name="operator server")
     sources = Sources(
@@ -131,7 +128,7 @@ async def operating(config: Config, parts: Parts, instruments: Instruments) -> A
         sending = partial(deliveries.run, parts.opened.database, config, parts.supervisor.setting.wall, random.Random())
         await services.start(sending, name="deliveries")
         services.start_soon(watchdog.feed, name="watchdog")
-        services.start_soon(keep_telling, parts.notifier, control.vitals, name="status")
+        services.start_soon(keep_telling, parts.systemd.notifier, control.vitals, name="status")
         async with _served(server, listeners):
             yield
             instruments.ring.close()
@@ -163,4 +160,4 @@ def make_control(parts: Parts, instruments: Instruments) -> Control:
         events_dropped=lambda: instruments.ring.dropped,
         log_dropped=log.dropped,
     )
-    return Control(parts.supervisor, parts.stop, parts.reloader, parts.notifier, surroundings)
+    return Control(parts.supervisor, parts.stop, parts.reloader, parts.systemd.notifier, surroundings)

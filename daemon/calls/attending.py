@@ -17,10 +17,12 @@ import trio
 from daemon.calls.call import Call
 from daemon.calls.joining import FRESH_CALL, Patience, join_patiently
 from daemon.calls.preparing import prepare
+from daemon.calls.referral import TransferTool
 from daemon.calls.settlement import causes, pay
 from daemon.calls.talking import talk
 from daemon.core import journal
 from daemon.core.durations import format_duration
+from daemon.core.transfers import TRANSFER
 from daemon.errors import CallNotFound, PlatformError, PlatformRefused
 from daemon.platforms.base import LineEnd
 
@@ -33,6 +35,7 @@ async def attend(call: Call) -> None:
 
     Cancelling hangs up. Errors: only bugs of ours get out, and not before the debt is settled.
     """
+    call.toolbox.equip(TRANSFER, TransferTool(call))
     async with in_debt(call), _errands(call):
         # A call that was joined before is either there or over; only a fresh one may be there later.
         known = call.former is not None and call.former.joined

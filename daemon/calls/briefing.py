@@ -4,8 +4,10 @@ from collections.abc import Mapping
 
 from daemon import config
 from daemon.calls.searching import passed_on
+from daemon.config.checks import BUILT_IN_TOOLS
 from daemon.config.tools import description_of, parameters_of
 from daemon.core.agent import Agent, FixedGreeting, GeneratedGreeting, Greeting, KeypadRules, ToolRules
+from daemon.core.collection import COLLECT
 from daemon.core.frames import (
     Audio,
     AudioInput,
@@ -18,18 +20,27 @@ from daemon.core.frames import (
     TurnDetection,
 )
 from daemon.core.goodbye import HANG_UP
+from daemon.core.menu import EndCall, TransferTo, read_action
 from daemon.core.searches import PlatformTool
+from daemon.core.transfers import TRANSFER, transfer_tool
 
-_BUILT_IN: dict[str, FunctionTool] = {HANG_UP.name: HANG_UP}
 
+def brief(
+    name: str,
+    agent: config.Agent,
+    tools: Mapping[str, config.Tool] | None = None,
+    destinations: Mapping[str, config.Destination] | None = None,
+) -> Agent:
+    """Make the record a call keeps from its first moment to its last.
 
-def brief(name: str, agent: config.Agent, tools: Mapping[str, config.Tool] | None = None) -> Agent:
-    """Make the record a call keeps from its first moment to its last; `tools` are those of the whole configuration."""
-    used = {tool: (tools or {})[tool] for tool in agent.tools if tool not in _BUILT_IN}
+    `tools` and `destinations` are those of the whole configuration.
+    """
+    used = {tool: (tools or {})[tool] for tool in agent.tools if tool not in BUILT_IN_TOOLS}
     own = {tool: told for tool, told in used.items() if isinstance(told, config.HttpTool | config.PythonTool)}
+    places = {each: destinations[each].description for each in agent.transfers} if destinations else {}
     return Agent(
         name=name,
-        session=_session(agent, used),
+        session=_session(agent, used, places),
         tools={
             tool: ToolRules(idempotent=told.idempotent, filler=told.filler, filler_after=told.filler_after)
             for tool, told in own.items()
@@ -40,7 +51,15 @@ def brief(name: str, agent: config.Agent, tools: Mapping[str, config.Tool] | Non
             terminator=agent.keypad.terminator,
             max_digits=agent.keypad.max_digits,
             sensitive=agent.keypad.sensitive,
+            menu={keys: read_action(action) for keys, action in agent.keypad.menu.items()},
+            try_again=agent.keypad.try_again,
         ),
+        transfers=tuple(places) if TRANSFER in agent.tools else (),
+        transfer_words=agent.transfer_words,
+        collects=COLLECT.name in agent.tools,
+        reply_timeout=agent.reply_timeout,
+        apology=agent.apology,
+        on_trouble=_on_trouble(agent.on_trouble),
         max_duration=agent.max_duration,
         silence_timeout=agent.silence_timeout,
         check_in=agent.check_in,
@@ -56,8 +75,14 @@ def _greeting(agent: config.Agent) -> Greeting | None:
     return GeneratedGreeting(agent.greeting_prompt) if agent.greeting_prompt else None
 
 
-def _session(agent: config.Agent, tools: Mapping[str, config.Tool]) -> SessionSettings:
+def _on_trouble(text: str) -> TransferTo | EndCall | None:
+    action = read_action(text) if text else None
+    return action if isinstance(action, TransferTo | EndCall) else None
+
+
+def _session(agent: config.Agent, tools: Mapping[str, config.Tool], places: Mapping[str, str]) -> SessionSettings:
     turns = agent.turn_detection
+    built_in = {tool.name: tool for tool in (HANG_UP, transfer_tool(places), COLLECT)}
     return SessionSettings(
         model=agent.model or None,
         instructions=agent.instructions,
@@ -73,7 +98,7 @@ def _session(agent: config.Agent, tools: Mapping[str, config.Tool]) -> SessionSe
         resumption=Resumption(enabled=True) if agent.resumption else None,
         audio=_audio(agent),
         replace=agent.replace or None,
-        tools=tuple(_BUILT_IN.get(tool) or _tool(tool, tools[tool]) for tool in agent.tools),
+        tools=tuple(built_in.get(tool) or _tool(tool, tools[tool]) for tool in agent.tools),
     )
 
 

@@ -32,9 +32,37 @@ from daemon.tools.base import Answer
 class Call:
     """A call in progress."""
 
-    leaving_line = False
+    reasons: tuple[str, ...] = ()
+    outcome: Outcome | None = None
+    """How it ended, once that is known without hanging up."""
+    because: tuple[str, ...] = ()
+    """What stands behind every reason: why the call was diverted, if it was."""
+    line: Line | None = None
+    """The present socket, or the last one."""
+    line_opened_at: float = 0.0
+    _joined_at: float = 0.0
+    transfers: int = 0
+    """Transfers that are under way."""
+    errands: trio.Nursery | None = None
+    """Where transfers and tools run; exists while the call is attended to."""
+    receipt: Receipt | None = None
+    casting: Casting | None = None
+    """Who takes the call, and what they are told; None for one whose agent is given, and knows all it says."""
+    former: Orphan | None = None
+    """How it stood when it was taken over from an owner that is no more, if it was."""
+    effects: tuple[Effect, ...] = ()
+    """Its tools before it was taken over."""
+    recording: Recording | None = None
+    """What its conversation is given, if that is recorded."""
+    _begun: bool = False
+    """Whether its agent is at work."""
+    claimed: bool = False
+    """Whether it is known to be ours."""
+    owed: bool = False
+    """Whether the collector has taken over the hang-up, and with it the receipt."""
+    leaving_line: bool = False
     """Whether the present socket is given up for another one."""
-    given_up = False
+    given_up: bool = False
     """Whether it is left to whoever adopts it."""
 
     def __init__(self, incoming: IncomingCall, agent: Agent, setting: Setting, *, counted: bool = True) -> None:
@@ -51,42 +79,15 @@ class Call:
         self.outbox = Outbox()
         self.ending = trio.Event()
         """Set once it is decided that the call ends."""
-        self.reasons: tuple[str, ...] = ()
-        self.outcome: Outcome | None = None
-        """How it ended, once that is known without hanging up."""
-        self.because: tuple[str, ...] = ()
-        """What stands behind every reason: why the call was diverted, if it was."""
-        self.line: Line | None = None
-        """The present socket, or the last one."""
-        self.line_opened_at = 0.0
         self._dropped: Counter[str] = Counter()
         """Frames discarded unread on earlier sockets."""
-        self.transfers = 0
-        """Transfers that are under way."""
-        self.errands: trio.Nursery | None = None
-        """Where transfers and tools run; exists while the call is attended to."""
         self.toolbox = Toolbox(self)
-        self.receipt: Receipt | None = None
-        self.casting: Casting | None = None
-        """Who takes the call, and what they are told; None for one whose agent is given, and knows all it says."""
-        self.former: Orphan | None = None
-        """How it stood when it was taken over from an owner that is no more, if it was."""
-        self.effects: tuple[Effect, ...] = ()
-        """Its tools before it was taken over."""
-        self.recording: Recording | None = None
-        """What its conversation is given, if that is recorded."""
         self.reached = trio.Event()
         """Set once a socket is open, or it is known that there will be none."""
-        self._begun = False
-        """Whether its agent is at work."""
-        self.claimed = False
-        """Whether it is known to be ours."""
         self.state_began = trio.current_time()
         """When it became what it is now, in seconds of the monotonic clock."""
         self.limits: dict[str, float] = {}
         """When our patience with the platform ends, by the name of the key that says how long it lasts."""
-        self.owed = False
-        """Whether the collector has taken over the hang-up, and with it the receipt."""
 
     @property
     def joined(self) -> bool:
@@ -162,12 +163,14 @@ class Call:
         elif not await self.setting.ledger.settle(self.id, receipt, events):
             receipt = receipt.elsewhere()
         self.receipt = receipt
+        self._remember_usage()
         self.remember(journal.Ended(receipt=receipt, events=events))
         self._stop_recording(receipt.outcome)
 
     def owe(self) -> None:
         """Hand what is not settled yet, and with it the receipt, to the debt collector."""
         self.owed = True
+        self._remember_usage()
         self.setting.collector.owe(
             Debt(
                 call_id=self.id,
@@ -184,9 +187,15 @@ class Call:
         if self.recording is not None:
             self.recording.write(Closed(now=trio.current_time(), reasons=self.reasons, outcome=outcome))
 
+    def _remember_usage(self) -> None:
+        if self.joined:
+            self.remember(self.conversation.usage(trio.current_time() - self._joined_at))
+
     def take(self, line: Line) -> None:
         """Go on on a new socket."""
-        if self.line is not None:
+        if self.line is None:
+            self._joined_at = trio.current_time()
+        else:
             self._dropped.update(self.line.dropped)
         self.line, self.line_opened_at, self.leaving_line = line, trio.current_time(), False
         self.state_began = self.line_opened_at
@@ -254,6 +263,10 @@ class Call:
     def tool_uses(self) -> set[str]:
         """Ids of all uses of tools that we run, those of before a crash included."""
         return self.conversation.tool_uses
+
+    def take_entry(self, reference: str) -> str | None:
+        """Give out, once, what the caller typed for a tool's eyes only."""
+        return self.conversation.take_entry(reference)
 
     def tool_done(self, use_id: str, answer: Answer) -> None:
         """Let the conversation have what a tool gave."""

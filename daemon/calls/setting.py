@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from daemon.calls.collector import DebtCollector
+from daemon.calls.quota import TransferQuota
 from daemon.config import Config
 from daemon.ledger.base import Ledger
 from daemon.lookup.fetching import Fetch
@@ -32,6 +33,8 @@ class Setting:
     wall: WallClock
     tools: Mapping[str, Tool] = field(default_factory=dict)
     """What agents can do besides talking, by name."""
+    quota: TransferQuota = field(default_factory=TransferQuota)
+    """How many transfers agents may still try."""
     rng: random.Random = field(default_factory=random.Random)
     """For jitter only."""
     fetch: Fetch | None = None

@@ -57,7 +57,9 @@ class Supervisor:
     def adopt(self, setting: Setting) -> None:
         """Let new calls have another configuration; those in progress keep their own."""
         self._setting, config = setting, setting.config
-        self._agents = {name: brief(name, agent, config.tools) for name, agent in config.agents.items()}
+        self._agents = {
+            name: brief(name, agent, config.tools, config.destinations) for name, agent in config.agents.items()
+        }
         self._roles = {name: Role(self._agents[name], agent) for name, agent in config.agents.items()}
         setting.collector.config = setting.config.platform.xai
 

@@ -15,11 +15,12 @@ import trio
 from daemon.calls.setting import Setting
 from daemon.core.conversation import Conversation
 from daemon.core.effects import INTERRUPTED, ToolUse
-from daemon.core.frames import Frame, FunctionCallOutput, ItemCreate
+from daemon.core.frames import Frame, FunctionCallOutput, ItemCreate, Message
 from daemon.core.incoming import IncomingCall
+from daemon.core.redaction import without
 from daemon.functions.call import ToolCall
 from daemon.tools.arguments import LONGEST
-from daemon.tools.base import Answer, Tool, failure, idempotency_key, timed_out
+from daemon.tools.base import Answer, EntryTool, Tool, failure, idempotency_key, timed_out
 
 AT_ONCE = 8
 """Tools of one call that run at the same time; a model that wants more is not itself."""
@@ -41,6 +42,10 @@ class Owner(Protocol):
         """Ids of the uses of tools so far, the present one and those of before a crash included."""
         ...
 
+    def take_entry(self, reference: str) -> str | None:
+        """Give out, once, what the caller typed for a tool's eyes only."""
+        ...
+
     def tool_done(self, use_id: str, answer: Answer) -> None:
         """Let the conversation have what a tool gave."""
         ...
@@ -55,15 +60,22 @@ class Toolbox:
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
+        self._built_in: dict[str, Tool] = {}
         self._running = 0
         self._unrecorded: set[str] = set()
         """Uses that were refused here, and so never became effects."""
+
+    def equip(self, name: str, tool: Tool) -> None:
+        """Have a tool that is built in, and made for this call."""
+        self._built_in[name] = tool
 
     def run(self, use: ToolUse) -> None:
         """Begin to run a tool beside the talk. Plain."""
         if self._owner.errands is None or self._owner.ending.is_set():
             return
-        tool = self._owner.setting.tools.get(use.name)
+        tool = self._built_in.get(use.name) or self._owner.setting.tools.get(use.name)
+        if isinstance(tool, EntryTool):
+            use = tool.masked(use)
         refused = self._refuse(use, tool)
         if refused is not None:
             self._unrecorded.add(use.id)
@@ -73,9 +85,12 @@ class Toolbox:
 
     def sent(self, frame: Frame) -> None:
         """Have the ledger know that the model was given an output, once it has left. Plain; the write goes beside."""
-        if not (isinstance(frame, ItemCreate) and isinstance(frame.item, FunctionCallOutput)):
-            return
-        use_id, errands = frame.item.call_id, self._owner.errands
+        match frame:
+            case ItemCreate(item=FunctionCallOutput(call_id=use_id)) | ItemCreate(item=Message(id=str() as use_id)):
+                pass
+            case _:
+                return
+        errands = self._owner.errands
         if errands is not None and use_id in self._owner.tool_uses and use_id not in self._unrecorded:
             errands.start_soon(self._owner.setting.ledger.told, self._owner.id, use_id, name=f"told {self._owner.id}")
 
@@ -111,6 +126,8 @@ class Toolbox:
         most = self._owner.setting.config.limits.max_tool_uses
         if tool is None:
             return failure(f"The tool is not there any more. {_GO_ON}", "not there")
+        if use.name in self._built_in:
+            return None  # it has limits of its own
         if len(self._owner.tool_uses) > most:
             return failure(f"No more tools can be used in this call. {_GO_ON}", f"over {most} uses in one call")
         if len(use.arguments) > LONGEST:
@@ -135,8 +152,23 @@ class Toolbox:
         answer = timed_out(tool)
         try:
             with trio.move_on_after(tool.timeout):
-                answer = await tool.run(self._told(use), use)
+                answer = await self._try(tool, use)
         except* Exception as bugs:
             structlog.get_logger().error("tool_failed", tool=use.name, exc_info=bugs)
             answer = failure(f"The tool failed, and it is not known whether it took effect. {_GO_ON}", "bug")
         return answer
+
+    async def _try(self, tool: Tool, use: ToolUse) -> Answer:
+        """Run it; what the caller typed for its eyes only leaves here, and does not come back in what it gives."""
+        if not isinstance(tool, EntryTool):
+            return await tool.run(self._told(use), use)
+        taken: dict[str, str] = {}
+
+        def take(reference: str) -> str | None:
+            digits = self._owner.take_entry(reference)
+            if digits is not None:
+                taken[reference] = digits
+            return digits
+
+        answer = await tool.run_with(self._told(use), use, take)
+        return Answer(without(answer.output, taken), answer.why)

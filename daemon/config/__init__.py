@@ -9,12 +9,12 @@ it, open a socket, or put the text of a secret into a message.
 """
 
 from daemon.config.agents import Agent, Keypad, TurnDetection
+from daemon.config.destinations import Destination
 from daemon.config.ledger import Delivery, Ledger
 from daemon.config.load import load
 from daemon.config.operator import DEFAULT_SOCKET, Operator, Tracing
 from daemon.config.records import (
     Config,
-    Destination,
     Drain,
     Limits,
     Log,
@@ -26,7 +26,7 @@ from daemon.config.records import (
     XaiPlatform,
 )
 from daemon.config.secrets import Secret, every_secret
-from daemon.config.tools import HttpTool, PythonTool, Tool
+from daemon.config.tools import HttpTool, PythonTool, Tool, properties
 from daemon.config.units import parse_duration, parse_size
 
 __all__ = [
@@ -57,4 +57,5 @@ __all__ = [
     "load",
     "parse_duration",
     "parse_size",
+    "properties",
 ]

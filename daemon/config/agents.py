@@ -14,12 +14,16 @@ from daemon.config.kinds import (
     Duration,
     KeyTerm,
     Language,
+    MenuAction,
+    MenuKeys,
     Phrase,
     RedialDuration,
+    ReplyTimeout,
     SipHeader,
     Terminator,
     Timeout,
     TimeZone,
+    TroubleAction,
     TurnDuration,
     Voice,
 )
@@ -54,6 +58,10 @@ class Keypad(Struct, frozen=True, kw_only=True):
     """Keys after which an entry is complete."""
     sensitive: bool = False
     """Whether entries are kept out of logs and records."""
+    try_again: str = "I did not get that. Please type it again."
+    """What a caller is told who was asked for digits and typed too few; empty for nothing."""
+    menu: dict[MenuKeys, MenuAction] = field(default_factory=dict)
+    """What keys do by themselves: `transfer:DESTINATION`, `hang_up`, `say:TEXT` or `tool:NAME`, by key."""
 
 
 class Agent(Struct, frozen=True, kw_only=True):
@@ -108,6 +116,16 @@ class Agent(Struct, frozen=True, kw_only=True):
     """Fixed first words to a caller who goes on with an earlier conversation; empty for those of every call."""
     tools: Annotated[tuple[str, ...], Check(distinct)] = ("hang_up",)
     """Names of the tools the agent may use, built in or from `[tools]`."""
+    transfers: Annotated[tuple[str, ...], Check(distinct)] = ()
+    """Names of the destinations that the agent may transfer callers to, with its tool `transfer`; empty for none."""
+    transfer_words: str = "One moment, please."
+    """Fixed words before a transfer of which the agent says nothing itself; empty for none."""
+    reply_timeout: ReplyTimeout = 8.0
+    """Seconds after the caller's turn in which they must hear something of the agent, or hear `apology`; 0 is any."""
+    apology: str = "I am sorry, I did not get that. Could you say it again?"
+    """Fixed words for a caller whom the agent did not answer in time; empty for none."""
+    on_trouble: TroubleAction = "hang_up"
+    """What is done when it did not answer twice in a row: `transfer:DESTINATION`, `hang_up`, or empty for nothing."""
     max_duration: Timeout = 1800.0
     """Seconds after which the call is brought to an end."""
     goodbye_timeout: Timeout = 10.0

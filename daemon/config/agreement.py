@@ -12,6 +12,7 @@ from daemon.config.checks import suggest
 from daemon.config.plans import EXAMPLE_URI
 from daemon.config.report import KeyPath, Report
 from daemon.config.tool_agreement import check_agent_tools, check_tool
+from daemon.config.transfer_agreement import check_agent_transfers, check_destinations
 from daemon.config.units import parse_duration
 from daemon.core.overflow import Refer, read_step
 
@@ -24,12 +25,14 @@ def check_agreement(document: dict[str, Any], report: Report, incomplete: frozen
     _check_presence(document, report)
     _check_routes(document, report)
     _check_plans(document, report)
+    check_destinations(document, report)
     _check_signatures(document, report)
     _check_operator(document, report)
     for name, agent in tables(document, "agents"):
         _check_agent(name, agent, report, lacking=name in incomplete or agent.get("abstract") is True)
         _check_lookup(("agents", name, "lookup"), agent.get("lookup"), report)
         check_agent_tools(name, agent, document.get("tools", {}), report)
+        check_agent_transfers(name, agent, document, report)
     for name, tool in tables(document, "tools"):
         check_tool(name, tool, report)
 

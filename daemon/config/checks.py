@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import phonenumbers
 
-BUILT_IN_TOOLS: Final = ("hang_up",)
+BUILT_IN_TOOLS: Final = ("hang_up", "transfer", "collect_digits")
 """Tools that every agent may be given without a table of their own."""
 
 _EXPECTED_BIND: Final = 'expected "host:port", "[ipv6]:port", "unix:/path" or "fd://3"'

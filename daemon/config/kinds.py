@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from daemon.config import checks, lookupchecks, plans, reaching, searchchecks, toolchecks
+from daemon.config import checks, lookupchecks, menus, plans, reaching, searchchecks, toolchecks
 from daemon.config.parameters import parameters
 from daemon.config.secrets import Secret, check_api_key, check_operator_token, check_webhook_secret
 from daemon.config.units import (
@@ -98,6 +98,12 @@ DestinationUri = Annotated[str, Meta(max_length=256), Check(plans.destination_ur
 OverflowStep = Annotated[str, Check(plans.step)]
 OverflowPlan = Annotated[tuple[OverflowStep, ...], Check(plans.plan)]
 """Steps as they are written, each right; `core.overflow.read_plan` reads them. May be empty."""
+
+MenuKeys = Annotated[str, Check(menus.menu_keys)]
+MenuAction = Annotated[str, Check(menus.menu_action)]
+TroubleAction = Annotated[str, Check(menus.trouble_action)]
+ReplyTimeout = Annotated[float, _DURATION, Meta(le=120)]
+"""Seconds that a caller may be left in silence; 0 for any time."""
 
 AgentName = Annotated[str, Check(checks.agent_name)]
 DestinationName = Annotated[str, Check(checks.destination_name)]

@@ -1,8 +1,9 @@
 """Parameters of a tool: from how the file writes them to the JSON Schema that the model is given.
 
 Short form: `{ order = "string", note = "string?" }`, a type for each, `?` for one that may be left out; in place of the
-type a table, such as `{ type = "integer", description = "...", minimum = 1 }`. Whole form: a JSON Schema, known by its
-`type = "object"`. Owned by the configuration room; imports jsonschema. Must never fetch a schema from anywhere.
+type a table, such as `{ type = "integer", description = "...", minimum = 1 }`. `keypad` is a type of ours: what the
+caller typed. Whole form: a JSON Schema, known by its `type = "object"`. Owned by the configuration room; imports
+jsonschema and core's entries. Must never fetch a schema from anywhere.
 """
 
 import math
@@ -16,10 +17,18 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012, SchemaRegistry
 
+from daemon.core.entries import REFERENCE
+
 TYPES: Final = ("string", "integer", "number", "boolean")
-_EXPECTED: Final = 'expected "string", "integer", "number" or "boolean", with "?" after it if it may be left out'
+KEYPAD: Final = "keypad"
+"""Type of a parameter, and format in a schema, that stands for what the caller typed: the model gives a reference."""
+_EXPECTED: Final = (
+    'expected "string", "integer", "number", "boolean" or "keypad", with "?" after it if it may be left out'
+)
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _LONGEST: Final = 200
+_PATTERN: Final = f"^{REFERENCE.pattern}$"
+_REFERENCE: Final = "The reference that collect_digits gave, such as entry-1; never the digits themselves."
 
 
 def parameters(written: dict[str, Any]) -> dict[str, Any]:
@@ -55,7 +64,9 @@ def _expand(written: dict[str, Any]) -> dict[str, Any]:
             told["type"] = kind[:-1]
         else:
             required.append(name)
-        if not isinstance(value, dict) and told["type"] not in TYPES:
+        if told.get("type") == KEYPAD:
+            told = {"description": _REFERENCE, **told, "type": "string", "format": KEYPAD, "pattern": _PATTERN}
+        elif not isinstance(value, dict) and told["type"] not in TYPES:
             raise ValueError(f"{name}: {_EXPECTED}")
         properties[name] = told
     # What the model makes up beyond them is refused, and not sent on.

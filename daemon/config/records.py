@@ -11,6 +11,7 @@ from msgspec import Meta, Struct, field
 
 from daemon.config.agents import Agent
 from daemon.config.checks import distinct
+from daemon.config.destinations import Destination
 from daemon.config.kinds import (
     AgentName,
     ApiKey,
@@ -19,7 +20,6 @@ from daemon.config.kinds import (
     CloseCode,
     Count,
     DestinationName,
-    DestinationUri,
     Duration,
     Example,
     HttpUrl,
@@ -35,7 +35,6 @@ from daemon.config.kinds import (
 )
 from daemon.config.ledger import Delivery, Ledger
 from daemon.config.operator import Operator, Tracing
-from daemon.config.plans import EXAMPLE_URI
 from daemon.config.tools import Tool
 
 
@@ -125,15 +124,6 @@ class Number(Struct, frozen=True, kw_only=True):
     """What happens to calls to this number beyond a limit, step by step; empty for the plan of `[limits]`."""
 
 
-class Destination(Struct, frozen=True, kw_only=True):
-    """`[destinations.NAME]`: a place that callers can be sent to."""
-
-    uri: Annotated[DestinationUri, Example(EXAMPLE_URI)]
-    """`tel:+E164`, or `sip:user@host` with an optional port and `;transport=`; at most 256 characters. Required."""
-    description: str = ""
-    """What is there, in words for people."""
-
-
 class Limits(Struct, frozen=True, kw_only=True):
     """`[limits]`: how much at once, and what happens to the rest."""
 
@@ -145,6 +135,10 @@ class Limits(Struct, frozen=True, kw_only=True):
     """What happens to calls to a number that is not in `[numbers]`, step by step."""
     max_tool_uses: Count = 50
     """Uses of tools in one call; further ones are refused, so that no model runs in circles."""
+    max_transfers_per_call: Count = 3
+    """Transfers that an agent may try in one call, fallbacks included; one that succeeds ends the call."""
+    max_transfers_per_hour: Count = 60
+    """Transfers that all agents together may try within an hour, on this node."""
     max_overflow_calls: Count = 10
     """Callers being referred or told that all lines are busy at the same time; further ones are refused."""
 

@@ -135,6 +135,8 @@ class DataPart(_Wire, frozen=True, kw_only=True):
 class Message(_Wire, frozen=True, kw_only=True, tag_field="type", tag="message"):
     """Something for the model to know. It answers when it is asked for a turn, not before."""
 
+    id: str | None = None
+    """Set, the item's own id; ours never look like the platform's."""
     role: Literal["user"]
     """As much trusted as what the caller says; never more."""
     content: tuple[DataPart, ...]
@@ -159,7 +161,13 @@ class ResponseCreate(_Frame, frozen=True, kw_only=True, tag="response.create"):
     response: ResponseSettings | None = None
 
 
-Frame = SessionUpdate | ItemCreate | ResponseCreate
+class ResponseCancel(_Frame, frozen=True, kw_only=True, tag="response.cancel"):
+    """Have the agent stop in the middle of a turn. Answered by its `response.done`, or by a harmless error."""
+
+    response_id: str | None = None
+
+
+Frame = SessionUpdate | ItemCreate | ResponseCreate | ResponseCancel
 
 _encoder = msgspec.json.Encoder()
 
@@ -175,11 +183,17 @@ def spoken_exactly(text: str, *, interruptible: bool = True) -> ItemCreate:
     return ItemCreate(item=ForceMessage(role="assistant", content=(part,), interruptible=interruptible))
 
 
-def data(text: str) -> ItemCreate:
+def data(text: str, item_id: str | None = None) -> ItemCreate:
     """Give the model data about the call, JSON as text, in an item of its own."""
-    return ItemCreate(item=Message(role="user", content=(DataPart(type="input_text", text=text),)))
+    part = DataPart(type="input_text", text=text)
+    return ItemCreate(item=Message(id=item_id, role="user", content=(part,)))
 
 
 def made_up(prompt: str) -> ResponseCreate:
     """Have one turn made up by the model; `prompt` is its only instruction for it."""
     return ResponseCreate(response=ResponseSettings(instructions=prompt))
+
+
+def told(text: str) -> list[ItemCreate]:
+    """Give the model data about the call, if there is any."""
+    return [data(text)] if text else []

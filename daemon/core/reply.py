@@ -12,6 +12,8 @@ from daemon.core.response import ActiveResponse
 
 # Seconds the platform gets to answer a caller by itself before we ask it to: it hands keys on after 2.5 s.
 GRACE = 3.0
+# Seconds for a frame of ours to the platform and an event of its back.
+RACE = 1.0
 # Seconds without a sign of a turn that is being made, after which it is taken to have been lost.
 PATIENCE = 10.0
 
@@ -24,6 +26,7 @@ class Reply:
         """Whether there are outputs that no turn has seen."""
         self._caller_speaks = False
         self._quiet_after = 0.0
+        self._unseen_until = -inf
 
     def caller_begins(self) -> None:
         """The caller began to speak."""
@@ -38,6 +41,10 @@ class Reply:
         """A turn may be about to begin: a caller cut one off or pressed a key, or fixed words are on their way."""
         self._quiet_after = now + GRACE
 
+    def sent_on_a_key(self, now: float) -> None:
+        """Something is sent because of a key, which may have made the platform begin a turn at the same moment."""
+        self._unseen_until = now + RACE
+
     def caller_has_turn(self, now: float) -> bool:
         """Whether the caller speaks, or may be answered by the platform in a moment."""
         return self._caller_speaks or now < self._quiet_after
@@ -45,6 +52,10 @@ class Reply:
     def turn_begins(self) -> None:
         """The agent has its turn, so the caller's is over, even if nobody said so."""
         self._caller_speaks, self._quiet_after = False, 0.0
+
+    def may_have_seen(self, now: float) -> bool:
+        """Whether a turn that begins now can have seen what was sent; if in doubt, it has not."""
+        return now >= self._unseen_until
 
     def ask_at(self, response: ActiveResponse) -> float:
         """When to ask; infinite if nothing is owed, or while the caller speaks."""

@@ -5,14 +5,15 @@ the platform answers them by itself, and its answer should know as much as possi
 id is known for ever: the platform may announce a use again, and it is not run again. Pure; owned by `turns.py`.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 
 import msgspec
 
 from daemon.core.agent import ToolRules
-from daemon.core.effects import ToolUse
-from daemon.core.frames import FunctionCallOutput, ItemCreate
+from daemon.core.effects import BY_RULE, INTERRUPTED, Effect, ToolUse
+from daemon.core.frames import FunctionCallOutput, ItemCreate, data
 
 
 @dataclass(slots=True)
@@ -59,6 +60,7 @@ class ToolUses:
         self.ours: set[str] = set()
         """Ids of the uses of tools that we run, those of before a crash included."""
         self._known: set[str] = set()
+        self._by_rule = 0
         self._running: dict[str, _Running] = {}
         self._batch = Batch()
         self._quiet_since = inf
@@ -74,11 +76,38 @@ class ToolUses:
         self._known.add(use_id)
         return new
 
-    def begin(self, use: ToolUse, rules: ToolRules, now: float) -> None:
-        """A tool of ours is about to run."""
-        batch = self._open()
+    def new_id(self) -> str:
+        """An id for a use that a rule brings about."""
+        self._by_rule += 1
+        return self.last_by_rule
+
+    @property
+    def last_by_rule(self) -> str:
+        """The id that was given last."""
+        return f"{BY_RULE}{self._by_rule}"
+
+    def adopt(self, effects: Iterable[Effect], rules: Mapping[str, ToolRules]) -> list[ToolUse]:
+        """Know what was used before a crash; gives what is to be run again, and has the others' outputs given."""
+        again: list[ToolUse] = []
+        for effect in effects:
+            use, rule = effect.use, rules.get(effect.use.name)
+            self.ours.add(use.id)
+            self._known.add(use.id)
+            self._by_rule += use.by_rule
+            if effect.told:
+                continue
+            if effect.output is None and rule is not None and rule.idempotent:
+                again.append(use)
+            else:
+                self.give(use.id, told(use, effect.output or INTERRUPTED))
+        return again
+
+    def begin(self, use: ToolUse, rules: ToolRules, now: float, *, ours: bool = True) -> None:
+        """A tool is about to run; of ours, if it has an effect. What a rule brings about belongs to no turn."""
+        batch = Batch(made=True) if use.by_rule else self._open()
         batch.outputs[use.id], batch.ran = None, True
-        self.ours.add(use.id)
+        if ours:
+            self.ours.add(use.id)
         self._running[use.id] = _Running(use, batch, now, rules, fill=bool(rules.filler))
 
     def give(self, use_id: str, output: str) -> None:
@@ -95,7 +124,7 @@ class ToolUses:
         running = self._running.pop(use_id, None)
         if running is None:
             return None
-        running.batch.outputs[use_id] = output
+        running.batch.outputs[use_id] = told(running.use, output)
         return running.use, now - running.began, running.batch
 
     def turn_begins(self) -> None:
@@ -138,8 +167,18 @@ class ToolUses:
         return [running for running in self._running.values() if running.fill]
 
 
+def told(use: ToolUse, output: str) -> str:
+    """A tool's output as the model is told it; of what it did not ask for, it learns what that was."""
+    if not use.by_rule:
+        return output
+    content = {"used": use.name, "by": "a key or a rule", "output": msgspec.Raw(output.encode(errors="replace"))}
+    return msgspec.json.encode(content).decode()
+
+
 def output_frame(use_id: str, output: str) -> ItemCreate:
-    """A tool's output for the model."""
+    """A tool's output for the model; it is data, and no answer, where it did not ask."""
+    if use_id.startswith(BY_RULE):
+        return data(output, use_id)
     return ItemCreate(item=FunctionCallOutput(call_id=use_id, output=output))
 
 

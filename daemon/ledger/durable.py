@@ -112,8 +112,7 @@ class DurableLedger:
         if call_id in self.held or self.held.answered_without(wanted):
             return False
         if not self._degrade:
-            self.held.at_fault["refused"] += 1
-            raise LedgerUnavailable(why)
+            raise self.held.refused(why)
         self.held.hold(wanted, self._wall())
         self.held.answer_without(wanted)
         claimed = operations.Claimed(claim=wanted, at=self._wall())

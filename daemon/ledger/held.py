@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from daemon.core.effects import Effect, ToolUse
+from daemon.errors import LedgerUnavailable
 from daemon.ledger.claims import Claim
 from daemon.ledger.epochs import Orphan
 from daemon.ledger.operations import Begun, Claimed, Ended, Joined, Operation, Owed, Told
@@ -147,6 +148,11 @@ class Holdings(dict[str, Held]):
     def knows(self, call_id: str) -> bool:
         """Whether a call is ours, may be in a moment, or was since the last look."""
         return call_id in self or call_id in self._asking or call_id in self._let_go
+
+    def refused(self, why: str) -> LedgerUnavailable:
+        """A call could not be answered without the ledger; gives the error for it."""
+        self.at_fault["refused"] += 1
+        return LedgerUnavailable(why)
 
     def answer_without(self, claim: Claim) -> None:
         """A call was answered without the ledger."""

@@ -12,6 +12,9 @@ from daemon.core import journal
 from daemon.core.redaction import short_number
 from daemon.observe.feed import Watcher
 
+# What somebody should look into, though the call goes on.
+_ALARMING = (journal.TransferRefused, journal.ToolRefused, journal.AnswerMissed, journal.FellBack)
+
 
 def log_entries(transcripts: Callable[[], bool]) -> Watcher:
     """A watcher that writes a line for each entry that is news, without people's digits, and mostly their words."""
@@ -20,7 +23,8 @@ def log_entries(transcripts: Callable[[], bool]) -> Watcher:
     def watch(record: journal.Record) -> None:
         fields = _fields(record.entry, transcripts=transcripts())
         if fields is not None:
-            log.info(_snake(type(record.entry).__name__), call_id=record.call_id, **fields)
+            write = log.warning if isinstance(record.entry, _ALARMING) else log.info
+            write(_snake(type(record.entry).__name__), call_id=record.call_id, **fields)
 
     return watch
 
@@ -40,6 +44,8 @@ def _fields(entry: journal.Entry, *, transcripts: bool) -> dict[str, object] | N
             return None  # the collector says so, as an error
         case journal.DigitsCollected():
             return {"count": entry.count, "trigger": entry.trigger}
+        case journal.MenuChosen():
+            return {"action": entry.action}
         case journal.HangUpAsked() if not transcripts:
             return {}  # the model's reason retells what the caller said
         case journal.Ended():

@@ -62,9 +62,12 @@ class Metrics:
         self._entries = counter("keypad_entries_total", "Entries on the keypad, by what completed them", "trigger")
         self._complaints = counter("platform_complaints_total", "Errors that the platform reported within calls")
         self._tools = histogram("tool_duration_seconds", "Uses of tools, by tool and result", _TOOL, "tool", "result")
-
         self._lookups = counter("lookups_total", "Callers who were looked up, by result", "result")
         self._continued = counter("redials_continued_total", "Callers who went on with an earlier conversation")
+        self._missed = counter("answers_missed_total", "Callers who were not answered in time", "why")
+        self._fallbacks = counter("fallbacks_total", "Agents that did not answer twice in a row", "action")
+        self._tokens = counter("tokens_total", "Tokens of the model's turns", "direction")
+        self._billable = counter("billable_seconds_total", "Seconds for which calls were joined")
 
     def _make_machinery(self) -> None:
         counter, histogram = self._counter, self._histogram
@@ -127,8 +130,21 @@ class Metrics:
                 self._lookups.labels(result).inc()
             case journal.Continued():
                 self._continued.inc()
+            case journal.TransferRefused():
+                self._transfers.labels("refused").inc()
+            case journal.AnswerMissed(why=why):
+                self._missed.labels(why).inc()
+            case journal.FellBack(action=action):
+                self._fallbacks.labels(action).inc()
+            case journal.Usage() as usage:
+                self._use(usage)
             case _:
                 pass
+
+    def _use(self, usage: journal.Usage) -> None:
+        self._tokens.labels("input").inc(usage.input_tokens)
+        self._tokens.labels("output").inc(usage.output_tokens)
+        self._billable.inc(usage.billable_seconds)
 
     def webhook(self, result: str) -> None:
         """Count what became of a delivery."""

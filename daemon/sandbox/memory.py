@@ -37,6 +37,7 @@ class MemorySandbox:
 
         async def answer(request: httpx.Request) -> httpx.Response:
             await trio.lowlevel.checkpoint()
+            await self.switchboard.ring(request.url.path)
             status, body = self.switchboard.rest(request.method, request.url.path, request.headers, request.content)
             return httpx.Response(status, json=body)
 

@@ -21,6 +21,8 @@ class Press(msgspec.Struct, frozen=True):
     keys: str
     gap: float = 0.3
     """Seconds between keys."""
+    over: bool = False
+    """Press right away, whatever is being said."""
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -71,6 +73,10 @@ class Reply(msgspec.Struct, frozen=True):
     """JSON text, for that one."""
     tools: tuple[Use, ...] = ()
     """Several tools, or more of them."""
+    lag: float = 0.0
+    """Seconds from the beginning of the turn to its first word; infinite for a turn that never gets further."""
+    failed: bool = False
+    """Whether the platform can't make it: it ends at once, as `failed`."""
 
     @property
     def uses(self) -> tuple[Use, ...]:

@@ -58,6 +58,7 @@ def create_app(switchboard: Switchboard) -> QuartTrio:
     async def rest(path: str) -> ResponseReturnValue:
         headers = {name.lower(): value for name, value in request.headers.items()}
         body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+        await switchboard.ring(f"/{path}")
         status, answer = switchboard.rest(request.method, f"/{path}", headers, body)
         return answer, status
 

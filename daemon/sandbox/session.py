@@ -15,16 +15,8 @@ import trio
 
 from daemon.observe.clock import WallClock, system_clock
 from daemon.sandbox.script import IDLE_REPLY, Drop, Emit, Leave, Press, Reply, Say, Script, Wait
-from daemon.sandbox.speech import (
-    CLIENT_EVENTS,
-    Frame,
-    SpokenItem,
-    Wire,
-    function_call,
-    response_created,
-    response_done,
-    session_object,
-)
+from daemon.sandbox.speech import CLIENT_EVENTS, Frame, Wire, session_object
+from daemon.sandbox.turn import Turn
 
 Send = Callable[[str], Awaitable[None]]
 Answer = Callable[[Frame | None], Reply]
@@ -72,7 +64,7 @@ class Session:
         self._pending = 0
         self._silent_at = -inf
         self._changed = trio.Event()
-        self._speaking: trio.CancelScope | None = None
+        self._turn: Turn | None = None
         self._keys = ""
         self._flush = trio.CancelScope()
 
@@ -122,6 +114,10 @@ class Session:
                 await self._item_created(frame["item"])
             case "response.create":
                 self._queue_turn()
+            case "response.cancel" if self._turn is not None:
+                self._turn.stop()
+            case "response.cancel":
+                await self._refuse("response_cancel_not_active", "no active response found", frame)
 
     async def _replay(self) -> None:
         """Tell the items of the conversation that is taken up again; there is no event for the end of it."""
@@ -145,7 +141,7 @@ class Session:
 
     async def _caller(self) -> None:
         for step in self._script.steps:
-            if not (isinstance(step, Say | Wait | Leave) and step.over):
+            if not (isinstance(step, Say | Press | Wait | Leave) and step.over):
                 await self._quiet()
             self._step += 1
             match step:
@@ -175,8 +171,8 @@ class Session:
     async def _say(self, words: str) -> None:
         item_id = self._wire.fresh("item")
         await self._emit("input_audio_buffer.speech_started", item_id=item_id, audio_start_ms=0)
-        if self._speaking is not None:
-            self._speaking.cancel(reason="the caller speaks")
+        if self._turn is not None:
+            self._turn.interrupt()
         self._silent_at = -inf
         self._flush_keys()
         spoken: list[str] = []
@@ -241,43 +237,17 @@ class Session:
 
     async def _model(self) -> None:
         async for reply, interruptible in self._waiting:
-            await self._turn(reply, interruptible=interruptible)
+            began = trio.current_time()
+            self._turn = turn = Turn(self._wire, self._put, self._script, reply, interruptible=interruptible)
+            await turn.make()
+            self._turn = None
+            if turn.said:
+                self.spoken.append(turn.said)
+            if turn.heard_for:
+                self._silent_at = began + turn.heard_for
             self._pending -= 1
             self._changed.set()
             self._changed = trio.Event()
-
-    async def _turn(self, reply: Reply, *, interruptible: bool) -> None:
-        response_id = self._wire.fresh("resp")
-        await self._put(response_created(self._wire, response_id))
-        status, words = "completed", reply.words.split()
-        began = trio.current_time()
-        if words:
-            status = await self._speak(reply.words, response_id, interruptible=interruptible)
-        for place, use in enumerate(reply.uses if status == "completed" else (), start=1):
-            for frame in function_call(self._wire, response_id, place, use.tool, use.arguments):
-                await self._put(frame)
-        seconds = len(words) * self._script.seconds_per_word
-        if words and status == "completed":
-            self._silent_at = began + seconds
-        await self._put(response_done(self._wire, response_id, status, seconds, len(words)))
-
-    async def _speak(self, words: str, response_id: str, *, interruptible: bool) -> str:
-        """Say the words, faster than they are heard; give the status with which it ended."""
-        item = SpokenItem(self._wire, response_id, words)
-        for frame in item.opening():
-            await self._put(frame)
-        with trio.CancelScope() as scope:
-            self._speaking = scope if interruptible else None
-            for sound, text in item.speaking():
-                await self._put(sound)
-                await self._put(text)
-                await trio.sleep(self._script.seconds_per_word / self._script.haste)
-        self._speaking = None
-        status = "cancelled" if scope.cancelled_caught else "completed"
-        self.spoken.append(words if status == "completed" else f"{words} -")
-        for frame in item.closing(status):
-            await self._put(frame)
-        return status
 
     async def _emit(self, kind: str, **fields: object) -> None:
         await self._put(self._wire.event(kind, **fields))

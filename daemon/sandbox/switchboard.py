@@ -52,6 +52,10 @@ class SandboxCall:
         self.hang_up_refusals: list[int] = []
         """Statuses with which the next requests to hang up are refused."""
         self.refer_status = 200
+        self.refer_refusals: list[int] = []
+        """Statuses with which the next transfers fail, before `refer_status` holds."""
+        self.rings = 0.0
+        """Seconds that a transfer takes to be answered, in whatever way."""
         self.hang_ups = 0
         """Requests to hang up, refused ones included."""
         self.refers: list[str] = []
@@ -168,6 +172,14 @@ class Switchboard:
             nursery.cancel_scope.cancel(reason="the script is over")
         return session.close_code
 
+    async def ring(self, path: str) -> None:
+        """Let a request to transfer take its time, before it is answered."""
+        matched = _CALL_PATH.fullmatch(path)
+        call = self.calls.get(matched[1]) if matched and matched[2] == "refer" else None
+        if call is not None and call.rings:
+            with trio.move_on_after(call.rings):
+                await call.over.wait()
+
     def rest(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer a REST request. Header names are lower case."""
         if headers.get("authorization") != self._authorization:
@@ -199,7 +211,7 @@ class Switchboard:
         if not target.startswith(("tel:", "sip:")):
             return 400, {"error": "target_uri must be a tel: or sip: URI"}
         call.refers.append(target)
-        match call.refer_status:
+        match call.refer_refusals.pop(0) if call.refer_refusals else call.refer_status:
             case 200:
                 call.end("refer")
                 return 200, {}

@@ -4,6 +4,7 @@ Imports jsonschema. What is wrong is told to the model in a form it can act on, 
 what the caller said. Never fetches anything a schema refers to.
 """
 
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import msgspec
@@ -13,6 +14,8 @@ from jsonschema.exceptions import ValidationError
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import SchemaRegistry
 
+from daemon.core.effects import ToolUse
+from daemon.core.entries import REFERENCE
 from daemon.tools.base import Answer, failure
 
 LONGEST = 64 * 1024
@@ -20,6 +23,7 @@ LONGEST = 64 * 1024
 _MOST_COMPLAINTS = 5
 _LONGEST_COMPLAINT = 200
 _WHY = "arguments refused"
+_HIDDEN = "hidden"
 
 
 class Arguments:
@@ -43,6 +47,26 @@ class Arguments:
         problems = [_describe(complaint) for complaint in complaints] or ["expected a JSON object"]
         what = "The arguments are not right, and nothing was done. Correct them, or ask the caller, and call it again."
         return failure(what, _WHY, problems=problems)
+
+
+def masked(use: ToolUse, keypad: AbstractSet[str]) -> ToolUse:
+    """A use without what stands in place of references, in the parameters that want one."""
+    try:
+        arguments = msgspec.json.decode(use.arguments or "{}")
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        arguments = _HIDDEN
+    if isinstance(arguments, dict):
+        wrong = {name for name in keypad & arguments.keys() if not _is_reference(arguments[name])}
+        if not wrong:
+            return use
+        arguments |= dict.fromkeys(wrong, _HIDDEN)
+    else:
+        arguments = _HIDDEN
+    return msgspec.structs.replace(use, arguments=msgspec.json.encode(arguments).decode())
+
+
+def _is_reference(value: object) -> bool:
+    return isinstance(value, str) and REFERENCE.fullmatch(value) is not None
 
 
 def _describe(complaint: ValidationError) -> str:

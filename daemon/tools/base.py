@@ -6,7 +6,8 @@ msgspec.
 """
 
 import hashlib
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -39,6 +40,23 @@ class Tool(Protocol):
 
     async def run(self, call: ToolCall, use: ToolUse) -> Answer:
         """Run it once. Cancelling leaves it unknown whether it took effect."""
+        ...
+
+
+Take = Callable[[str], str | None]
+"""Gives out, once, the digits that a reference stands for; None if there are none (any more)."""
+
+
+@runtime_checkable
+class EntryTool(Tool, Protocol):
+    """A tool that may be given what callers type and nobody else sees."""
+
+    def masked(self, use: ToolUse) -> ToolUse:
+        """The use as it may be written down: where a reference belongs, nothing else is left."""
+        ...
+
+    async def run_with(self, call: ToolCall, use: ToolUse, take: Take) -> Answer:
+        """Run it once, with what it takes; see `run`."""
         ...
 
 

@@ -17,11 +17,12 @@ import structlog
 import trio
 
 from daemon import config
+from daemon.config.parameters import KEYPAD
 from daemon.core.effects import ToolUse
 from daemon.errors import AddressRefused
 from daemon.functions.call import ToolCall
-from daemon.tools.arguments import Arguments
-from daemon.tools.base import Answer, after_unknown, failure
+from daemon.tools.arguments import Arguments, masked
+from daemon.tools.base import Answer, Take, after_unknown, failure
 from daemon.tools.connecting import ALLOWED
 from daemon.tools.request import RequestTemplate
 
@@ -48,6 +49,9 @@ class HttpTool:
         self._tool = tool
         self._client = client
         self._arguments = Arguments(tool.parameters)
+        self._keypad = frozenset(
+            name for name, schema in config.properties(tool).items() if schema.get("format") == KEYPAD
+        )
         self._template = RequestTemplate(tool)
         self._unknown = after_unknown(idempotent=tool.idempotent)
 
@@ -61,11 +65,27 @@ class HttpTool:
         """Whether the operator says so."""
         return self._tool.idempotent
 
+    def masked(self, use: ToolUse) -> ToolUse:
+        """See `base.EntryTool`: the model hears keys too, and may give them in place of their reference."""
+        return masked(use, self._keypad) if self._keypad else use
+
     async def run(self, call: ToolCall, use: ToolUse) -> Answer:
+        """Make the request, without anything that callers typed."""
+        return await self.run_with(call, use, lambda _: None)
+
+    async def run_with(self, call: ToolCall, use: ToolUse, take: Take) -> Answer:
         """Make the request, and make it again where that may help and do no harm."""
         arguments = self._arguments.read(use.arguments)
         if isinstance(arguments, Answer):
             return arguments
+        for name in self._keypad & arguments.keys():
+            digits = take(str(arguments[name]))
+            if digits is None:
+                what = (
+                    f"{name}: that entry is not there (any more). Have the caller type it again, with collect_digits."
+                )
+                return failure(f"{what} Nothing was done.", "entry not there")
+            arguments[name] = digits
         try:
             send = self._request(call, arguments)
         except ValueError as error:

@@ -14,7 +14,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from daemon.config import Agent, Config, Destination, Limits, Recovery
+from daemon.config import Agent, Config, Destination, Keypad, Limits, Recovery
 from daemon.config.lookups import Lookup
 from daemon.core.receipts import Receipt
 from daemon.sandbox.script import Drop, Emit, Leave, Press, Reply, Say, Script, Wait
@@ -38,6 +38,8 @@ class Scenario:
     config: Config = field(default_factory=lambda: settings())
     join_refusals: tuple[int, ...] = ()
     refer_status: int = 200
+    refer_refusals: tuple[int, ...] = ()
+    rings: float = 0.5
     tools: dict[str, Worker] = field(default_factory=dict)
     act: Callable[[World, SandboxCall], None] | None = None
     """Done two seconds after the webhook."""
@@ -66,6 +68,22 @@ def knowing() -> Config:
     return msgspec.structs.replace(settings(), agents={"support": agent})
 
 
+def connecting(*refusals: int) -> Config:
+    """An agent that transfers, with a fallback, and a menu that does so too."""
+    agent = msgspec.structs.replace(
+        AGENT,
+        tools=("hang_up", "transfer", "collect_digits"),
+        transfers=("desk",),
+        keypad=Keypad(menu={"0": "transfer:desk", "9": "hang_up"}, idle_timeout=1.0),
+        silence_timeout=30.0,
+    )
+    places = {
+        "desk": Destination(uri="tel:+14155550123", fallback="night"),
+        "night": Destination(uri="tel:+14155550124"),
+    }
+    return msgspec.structs.replace(settings(), agents={"support": agent}, destinations=places)
+
+
 TALK = Script(
     steps=(Say("hello"), Press("42#"), Say("bye")), replies=(Reply("Yes?"), Reply("Thank you."), HANG_UP, Reply("Bye."))
 )
@@ -88,6 +106,31 @@ SCENARIOS = {
         Script(steps=(Say("hello"), Wait(4, over=True), Leave()), replies=(Reply(tool="book"), Reply("Booked."))),
         config=with_tools("book", config=settings(), filler="One moment.", filler_after=1.0),
         tools={"book": Worker(2.5)},
+    ),
+    "the model transfers": Scenario(
+        Script(
+            steps=(Say("somebody else"), Wait(9), Leave()),
+            replies=(Reply("Sure.", tool="transfer", arguments='{"destination": "desk"}'), Reply("Sorry.")),
+        ),
+        config=connecting(),
+        refer_refusals=(504,),
+    ),
+    "the model transfers and it fails": Scenario(
+        Script(
+            steps=(Say("somebody else"), Wait(9), Leave()),
+            replies=(Reply(tool="transfer", arguments='{"destination": "desk"}'), Reply("Sorry.")),
+        ),
+        config=connecting(),
+        refer_status=502,
+    ),
+    "a key transfers": Scenario(Script(steps=(Wait(1), Press("0"), Wait(9), Leave())), config=connecting()),
+    "a key hangs up": Scenario(Script(steps=(Wait(1), Press("9"), Wait(9), Leave())), config=connecting()),
+    "digits are collected": Scenario(
+        Script(
+            steps=(Say("hello"), Press("42"), Wait(3, over=True), Leave()),
+            replies=(Reply(tool="collect_digits", arguments='{"sensitive": true}'), Reply("Well?"), Reply("Thanks.")),
+        ),
+        config=connecting(),
     ),
     "diverted by refer": Scenario(config=settings(unrouted=("refer:desk",))),
     "diverted by announcement": Scenario(config=settings(unrouted=("refer:desk", "announce:Sorry.")), refer_status=502),
@@ -119,6 +162,7 @@ class Result:
     receipts: list[Receipt]
     call: SandboxCall
     entries: list[str]
+    refers: list[str]
     debts: int
     live: int
     streams_open: int
@@ -133,6 +177,7 @@ def play(scenario: Scenario, *, hang_up_at: int = 0, daemon_stops_at: int = 0) -
             world = World(scenario.config, sandbox, tools=scenario.tools, fetch=fetch)
             call = world.dial(scenario.script, call_id="the-call")
             call.join_refusals, call.refer_status = list(scenario.join_refusals), scenario.refer_status
+            call.refer_refusals, call.rings = list(scenario.refer_refusals), scenario.rings
             if any(step != "refuse" for step in scenario.config.limits.unrouted):
                 call.called = "+18005550000"
             async with trio.open_nursery() as daemon:
@@ -163,6 +208,7 @@ def play(scenario: Scenario, *, hang_up_at: int = 0, daemon_stops_at: int = 0) -
             receipts=world.receipts(call),
             call=call,
             entries=kinds,
+            refers=call.refers,
             debts=len(world.collector.debts),
             live=world.supervisor.live,
             streams_open=sum(not stream.closed for stream in world.streams),
@@ -181,6 +227,8 @@ def check(result: Result) -> None:
     assert result.call.hang_ups <= 1, "hung up twice"
     assert set(result.call.close_codes) <= {1000}, "the peer saw no clean close"
     assert result.entries.count("Greeted") <= 1, "greeted twice"
+    assert len(set(result.refers)) == len(result.refers), "transferred twice to the same place"
+    assert ("Joined" in result.entries) <= result.entries.count("Usage") <= 1, "usage is told once"
     assert not result.claimed or result.entries[-1] == "Ended"
 
 

@@ -6,8 +6,8 @@ import trio
 from trio.testing import MockClock
 
 from daemon.calls.handover import WHY, hand_over
-from daemon.config import Config
-from daemon.config.records import Destination, Limits
+from daemon.config import Config, Destination
+from daemon.config.records import Limits
 from daemon.core import journal
 from daemon.platforms.base import ReferOutcome, ReferResult
 from daemon.sandbox.script import Press, Reply, Say, Script, Step, Wait

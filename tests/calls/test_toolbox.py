@@ -18,13 +18,14 @@ from daemon.core import journal
 from daemon.core.agent import Agent
 from daemon.core.conversation import Conversation
 from daemon.core.effects import INTERRUPTED, Effect, ToolUse
-from daemon.core.frames import SessionSettings
+from daemon.core.frames import SessionSettings, data
 from daemon.core.incoming import IncomingCall
+from daemon.functions.call import ToolCall
 from daemon.ledger.memory import MemoryLedger
 from daemon.sandbox.script import Drop, Emit, Leave, Reply, Say, Script, Step, Use, Wait
 from daemon.sandbox.switchboard import SandboxCall
 from daemon.tools.arguments import LONGEST
-from daemon.tools.base import Answer
+from daemon.tools.base import Answer, Take
 from tests.calls.tools import Worker, with_tools
 from tests.calls.world import World
 from tests.configured import CALLED, CALLER
@@ -314,6 +315,10 @@ class Bare:
     errands: trio.Nursery | None = None
     tool_uses: set[str] = field(default_factory=lambda: {"c1"})
     answers: list[Answer] = field(default_factory=list)
+    entries: dict[str, str] = field(default_factory=lambda: {"entry-1": "4711"})
+
+    def take_entry(self, reference: str) -> str | None:
+        return self.entries.pop(reference, None)
 
     def tool_done(self, use_id: str, answer: Answer) -> None:
         self.answers.append(answer)
@@ -371,3 +376,56 @@ async def test_a_call_that_is_another_nodes_now(nursery: trio.Nursery, autojump_
     assert await ledger.effects(call.id) == ()
     assert outputs(call) == []
     office.world.stop()
+
+
+# What callers type for a tool's eyes only
+
+
+@dataclass
+class Till(Worker):
+    """A tool that takes an entry, and can't keep it to itself."""
+
+    got: list[str | None] = field(default_factory=list)
+
+    def masked(self, use: ToolUse) -> ToolUse:
+        return msgspec.structs.replace(use, arguments="masked")
+
+    async def run_with(self, call: ToolCall, use: ToolUse, take: Take) -> Answer:
+        self.began.append((call.id, use.id))
+        await trio.sleep(self.seconds)
+        self.got += [take("entry-1"), take("entry-2")]
+        return Answer('{"card":4711,"note":"4711 is yours"}', "HTTP 500")
+
+
+async def test_an_entry_leaves_once_and_does_not_come_back(autojump_clock: MockClock, office: Office) -> None:
+    till = office.workers["book"] = Till()
+    call = Bare(office.world.setting)
+    async with trio.open_nursery() as call.errands:
+        Toolbox(call).run(USE)
+    assert till.got == ["4711", None]
+    assert call.answers == [Answer('{"card":"entry-1","note":"entry-1 is yours"}', "HTTP 500")]
+    (effect,) = await office.ledger.effects(call.id)
+    assert (effect.use.arguments, effect.output) == ("masked", call.answers[0].output)
+
+
+async def test_what_is_built_in_goes_before_and_has_its_own_limits(autojump_clock: MockClock, office: Office) -> None:
+    call = Bare(office.world.setting)
+    call.tool_uses = {str(number) for number in range(100)}
+    toolbox, built_in = Toolbox(call), Worker(0.0)
+    toolbox.equip("book", built_in)
+    async with trio.open_nursery() as call.errands:
+        toolbox.run(USE)
+    assert built_in.ended == ["c1"]
+    assert office.book.began == []
+
+
+async def test_that_the_model_was_told_is_noted_for_data_too(autojump_clock: MockClock, office: Office) -> None:
+    call = Bare(office.world.setting)
+    toolbox = Toolbox(call)
+    call.tool_uses = {"cw-use-1"}
+    await office.ledger.begin_effect(call.id, ToolUse(id="cw-use-1", name="book", arguments="{}"))
+    async with trio.open_nursery() as call.errands:
+        toolbox.sent(data("{}", "cw-use-1"))
+        toolbox.sent(data("{}"))
+        toolbox.sent(data("{}", "of somebody else"))
+    assert [effect.told for effect in await office.ledger.effects(call.id)] == [True]

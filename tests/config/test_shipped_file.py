@@ -11,6 +11,7 @@ import pytest
 from daemon.config import (
     Agent,
     Config,
+    Destination,
     HttpTool,
     Keypad,
     Number,
@@ -24,7 +25,7 @@ from daemon.config import (
 from daemon.config.ledger import Delivery, Ledger
 from daemon.config.lookups import Lookup
 from daemon.config.operator import Operator, Tracing
-from daemon.config.records import Destination, Drain, Limits, Log, Recording, Recovery
+from daemon.config.records import Drain, Limits, Log, Recording, Recovery
 from daemon.config.searches import FileSearch, Mcp, WebSearch, XSearch
 from tests.config.written import API_KEY, WEBHOOK_SECRET
 
@@ -63,6 +64,7 @@ COMMENTED = {
     "idle_timeout",
     "password",
     "token",
+    "max_transfers_per_hour",
 }
 
 

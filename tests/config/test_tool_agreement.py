@@ -124,7 +124,7 @@ def test_tables_that_are_no_tools(tmp_path: Path, tables: str, messages: list[st
     ("tools", "message"),
     [
         ('["hang_up", "look_p"]', 'item 2: there is no tool "look_p"; did you mean "look_up"?'),
-        ('["fly"]', 'item 1: there is no tool "fly"; there is: hang_up, look_up'),
+        ('["fly"]', 'item 1: there is no tool "fly"; there is: hang_up, transfer, collect_digits, look_up'),
     ],
 )
 def test_an_agent_with_a_tool_that_there_is_not(tmp_path: Path, tools: str, message: str) -> None:

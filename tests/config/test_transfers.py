@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from daemon.config import Config, Number
-from daemon.config.records import Destination
+from daemon.config.destinations import Destination
 from daemon.config.transfers import transfer_warnings
 from tests.configured import CALLED, configuration
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemon.core.redaction import masked, printable, short_number
+from daemon.core.redaction import masked, printable, short_number, without
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,21 @@ def test_secrets_are_struck_out_of_what_others_say() -> None:
 )
 def test_words_for_a_terminal(words: str, shown: str) -> None:
     assert printable(words) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ('{"a": ["x 4711", 4711.0, 4711, null, true], "4711": 1}', '{"a":["x pin","pin","pin",null,true],"pin":1}'),
+        ('{"a": 815}', '{"a":"zeros"}'),
+        ('{"a": "0815"}', '{"a":"zeros"}'),
+        ('{"a": "4-7-1-1."}', '{"a":"pin."}'),
+        ('{"a": "47115"}', '{"a": "47115"}'),
+        ('{"a": "#*1"}', '{"a":"keys"}'),
+        ("not JSON: 4711", "not JSON: pin"),
+        ("[" * 3000 + "4711", "[" * 3000 + "pin"),
+        ('{"plain": 1}', '{"plain": 1}'),
+    ],
+)
+def test_secrets_are_replaced_by_their_names(text: str, cleaned: str) -> None:
+    assert without(text, {"pin": "4711", "zeros": "0815", "keys": "#*1", "nothing": ""}) == cleaned

@@ -4,6 +4,7 @@ import pytest
 
 from daemon.core import events as ev
 from daemon.core.frames import ResponseCreate, SessionUpdate
+from daemon.core.handset import Handset
 from daemon.core.journal import DigitsCollected, KeyPressed, ToolRefused
 from daemon.core.turns import AgentTurns
 from tests.core.playbook import RESUME, WAKE, Playbook
@@ -271,7 +272,7 @@ def test_the_end_of_playback_means_nothing_without_a_goodbye(response: str | Non
 
 
 def test_turns_with_nothing_to_wait_for_are_not_woken() -> None:
-    turns = AgentTurns(PLAIN)
+    turns = AgentTurns(PLAIN, Handset(PLAIN))
     assert turns.deadline == float("inf")
     assert turns.wake(1e9) == []
     assert turns.resume(1e9) == []

@@ -1,15 +1,12 @@
 """Tools that we run, as transcripts: from the model's wish to the turn that has seen what they gave."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from daemon.core import events as ev
 from daemon.core.agent import Agent, FixedGreeting, ToolRules
-from daemon.core.commands import HangUp, RunTool, SendFrame
+from daemon.core.commands import HangUp, RunTool
 from daemon.core.effects import INTERRUPTED, Effect, ToolUse
 from daemon.core.frames import (
-    FunctionCallOutput,
     FunctionTool,
     ItemCreate,
     ResponseCreate,
@@ -28,8 +25,7 @@ from daemon.core.journal import (
     ToolRefused,
 )
 from daemon.core.uses import refusal
-from tests.core.contract import thoroughly
-from tests.core.playbook import RESUME, START, WAKE, Adopted, Gave, Happening, Playbook
+from tests.core.playbook import RESUME, WAKE, Adopted, Gave, Playbook
 from tests.core.scenes import (
     SPEECH_STARTED,
     SPEECH_STOPPED,
@@ -37,7 +33,6 @@ from tests.core.scenes import (
     answered,
     done,
     heard,
-    key,
     like,
     output,
     says,
@@ -538,79 +533,3 @@ def test_an_idempotent_tool_is_run_again_and_one_turn_follows_all() -> None:
     call = adopted(effect("c1", given=gave("a")), effect("c2", "look_up"), expected=again)
     call.at(103.0, Gave("c2", gave("b")), ended("look_up", 3.0), output(gave("b"), "c2"))
     call.at(103.0, WAKE, ResponseCreate())
-
-
-# Whatever happens, in whatever order
-
-PAUSES = st.sampled_from([0.0, 0.3, 2.5, 3.5, 12.0])
-TOOLS = ("book", "look_up", "sing", "hang_up")
-KINDS = ("turn", "words", "done", "cancelled", "speaks", "stops", "key", "gave", "gave", "anew", *TOOLS)
-
-
-class Anything(Playbook):
-    """Plays what it is told, and keeps the tools."""
-
-    def __init__(self, agent: Agent) -> None:
-        super().__init__(agent)
-        self.running: list[str] = []
-        self.runs: list[str] = []
-        self.outputs: list[str] = []
-        self.unsaid = False
-        self.play(0.0, START)
-
-    def play(self, now: float, happening: Happening) -> None:
-        if self.conversation.ended and happening == RESUME:
-            return
-        before = len(self.commands)
-        super().play(now, happening)
-        self.unsaid = self.unsaid and not isinstance(happening, ev.ResponseCreated)
-        for command in self.commands[before:]:
-            match command:
-                case RunTool(use):
-                    self.running.append(use.id)
-                    self.runs.append(use.id)
-                case SendFrame(ItemCreate(item=FunctionCallOutput(call_id=use_id))):
-                    self.outputs.append(use_id)
-                    self.unsaid = self.unsaid or not use_id.startswith("hang_up")
-                case SendFrame(ResponseCreate()):
-                    self.unsaid = False
-
-    def happen(self, kind: str, number: int) -> Happening | None:
-        """What is meant by a kind."""
-        response = f"r{number}"
-        plain: dict[str, Happening] = {
-            "turn": turn(response),
-            "words": says("Well then."),
-            "done": done(1.0),
-            "cancelled": done(status="cancelled"),
-            "speaks": SPEECH_STARTED,
-            "stops": SPEECH_STOPPED,
-            "key": key("4"),
-            "anew": RESUME,
-        }
-        if kind == "gave":
-            return Gave(self.running.pop(number % len(self.running))) if self.running else None
-        return plain[kind] if kind in plain else tool(kind, f"{kind}-{number}")
-
-
-@thoroughly
-@given(st.lists(st.tuples(PAUSES, st.sampled_from(KINDS)), max_size=25), st.sampled_from([CLERK, PATIENT]))
-def test_each_use_runs_once_and_is_told_once_and_nothing_is_left_unsaid(
-    script: list[tuple[float, str]], clerk: Agent
-) -> None:
-    call, now = Anything(clerk), 1.0
-    ends = [(0.1, "stops"), *[(0.1, "gave")] * len(script), (0.1, "done")]
-    for number, (pause, kind) in enumerate([*script, *ends]):
-        now += pause
-        while call.conversation.deadline < now:
-            call.play(now, WAKE)
-        happening = call.happen(kind, number)
-        if happening is not None:
-            call.play(now, happening)
-    while call.conversation.deadline < now + 100:
-        now = max(now, call.conversation.deadline)
-        call.play(now, WAKE)
-    assert len(set(call.runs)) == len(call.runs)
-    assert len(set(call.outputs)) == len(call.outputs)
-    assert set(call.runs) <= set(call.outputs) or call.conversation.ended
-    assert not call.unsaid or call.conversation.ended

@@ -14,7 +14,7 @@ import trustme
 
 from daemon.carriers.base import Change, Plan
 from daemon.config import Config, Number, Secret, Server
-from daemon.config.records import Destination
+from daemon.config.destinations import Destination
 from daemon.errors import CarrierRefused, NotAuthorized, PlatformError, PlatformUnavailable
 from daemon.numbers.delivery import Reached, deliver
 from daemon.numbers.doctor import Finding, Patient, examine

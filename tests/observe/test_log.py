@@ -72,6 +72,16 @@ def test_reasons_only_when_asked_for(logged: Logged) -> None:
     assert line(journal.HangUpAsked(reason="done"), logged, transcripts=True)["reason"] == "done"
 
 
+def test_what_somebody_should_look_into_is_a_warning(logged: Logged) -> None:
+    watch = log_entries(lambda: False)
+    for entry in (journal.TransferRefused(destination="", why="no such destination"), journal.GoodbyeSaid()):
+        watch(journal.Record(at=0.0, call_id="c", entry=entry))
+    assert [(line["event"], line["level"]) for line in logged()] == [
+        ("transfer_refused", "warning"),
+        ("goodbye_said", "info"),
+    ]
+
+
 def test_words_in_the_making_are_no_news(logged: Logged) -> None:
     watch = log_entries(lambda: True)
     watch(
@@ -85,6 +95,7 @@ def test_digits_are_nowhere_even_with_transcripts(logged: Logged) -> None:
     entries: list[journal.Entry] = [
         journal.KeyPressed(digit=DIGITS),
         journal.DigitsCollected(digits=DIGITS, count=16, trigger="idle"),
+        journal.MenuChosen(keys=DIGITS, action="say"),
     ]
     for entry in entries:
         watch(journal.Record(at=0.0, call_id="c", entry=entry))

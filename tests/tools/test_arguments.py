@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from daemon.config.parameters import parameters
-from daemon.tools.arguments import Arguments
+from daemon.core.effects import ToolUse
+from daemon.tools.arguments import Arguments, masked
 from daemon.tools.base import Answer
 
 SCHEMA = parameters(
@@ -71,3 +72,22 @@ def test_a_schema_that_goes_round_in_circles_has_an_end() -> None:
 def test_nothing_is_fetched() -> None:
     schema = {"type": "object", "properties": {"order": {"$ref": "http://127.0.0.1:1/schema"}}}
     assert "error" in read('{"order": "4"}', schema)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ('{"card": "entry-1", "note": "4711"}', '{"card": "entry-1", "note": "4711"}'),
+        ('{"note": "4711"}', '{"note": "4711"}'),
+        ("", ""),
+        ('{"card": "4711"}', '{"card":"hidden"}'),
+        ('{"card": "entry-1 4711"}', '{"card":"hidden"}'),
+        ('{"card": 4711, "note": "x"}', '{"card":"hidden","note":"x"}'),
+        ('{"card": ["entry-1"]}', '{"card":"hidden"}'),
+        ('{"card": "4711"', '"hidden"'),
+        ('"4711"', '"hidden"'),
+    ],
+)
+def test_where_a_reference_belongs_nothing_else_is_kept(written: str, kept: str) -> None:
+    use = ToolUse(id="c1", name="pay", arguments=written)
+    assert masked(use, frozenset({"card"})).arguments == kept

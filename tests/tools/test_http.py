@@ -16,7 +16,7 @@ from daemon.config import HttpTool, Secret
 from daemon.config.parameters import parameters
 from daemon.core.effects import ToolUse
 from daemon.tools import open_tools
-from daemon.tools.base import Answer, Tool, idempotency_key, timed_out
+from daemon.tools.base import Answer, EntryTool, Tool, idempotency_key, timed_out
 from tests.conftest import Logged
 from tests.tools.server import Respond, Server, asking, drip, flood, hang_up, in_turn, open_server, says, silence
 
@@ -282,3 +282,71 @@ async def test_many_at_once() -> None:
         for number in range(20):
             nursery.start_soon(partial(one, it, f"o{number}"))
     assert answers == {f"o{number}": Answer(f'"/orders/o{number}"') for number in range(20)}
+
+
+# What callers type
+
+CARD = {"card": "keypad", "amount": "integer?"}
+ENTRY = {"card": "entry-1"}
+
+
+async def pay(it: Tool, entries: dict[str, str], arguments: object = ENTRY) -> Answer:
+    assert isinstance(it, EntryTool)
+    with trio.fail_after(5):
+        use = ToolUse(id="u1", name="it", arguments=json.dumps(arguments))
+        return await it.run_with(asking(), use, lambda reference: entries.pop(reference, None))
+
+
+async def test_what_a_caller_typed_is_filled_in_and_forgotten() -> None:
+    entries = {"entry-1": "4111111111111111"}
+    async with opened(says(200), path="/pay", method="POST", written=CARD) as (server, it):
+        assert await pay(it, entries, {**ENTRY, "amount": 12}) == Answer('{"ok":true}')
+        assert entries == {}
+        again = await pay(it, entries)
+    (asked,) = server.asked
+    assert asked.body == b'{"card":"4111111111111111","amount":12}'
+    assert again.why == "entry not there"
+    assert "Have the caller type it again" in again.output
+
+
+@pytest.mark.parametrize(
+    ("keys", "target", "body"),
+    [
+        ({"path": "/pins/{card}"}, "/pins/47%23", b""),
+        ({"path": "/pins?pin={card}"}, "/pins?pin=47%23", b""),
+        (
+            {"path": "/pins", "method": "POST", "body": {"pin": "{card}", "by": "phone"}},
+            "/pins",
+            b'{"pin":"47#","by":"phone"}',
+        ),
+    ],
+)
+async def test_it_goes_wherever_an_argument_goes(keys: dict[str, Any], target: str, body: bytes) -> None:
+    async with opened(says(200), written={"card": "keypad"}, **keys) as (server, it):
+        await pay(it, {"entry-1": "47#"})
+    assert [(asked.target, asked.body) for asked in server.asked] == [(target, body)]
+
+
+async def test_every_attempt_at_one_use_has_it() -> None:
+    answers = in_turn(says(503), says(200))
+    keys: dict[str, Any] = {"path": "/pay", "method": "POST", "idempotent": True, "retries": 1}
+    async with opened(answers, written=CARD, **keys) as (server, it):
+        assert await pay(it, {"entry-1": "4711"}) == Answer('{"ok":true}')
+    assert [asked.body for asked in server.asked] == [b'{"card":"4711"}'] * 2
+
+
+async def test_digits_in_place_of_a_reference_are_refused_and_not_repeated() -> None:
+    async with opened(says(200), path="/pay", method="POST", written=CARD) as (server, it):
+        assert isinstance(it, EntryTool)
+        use = it.masked(ToolUse(id="u1", name="it", arguments='{"card": "4111111111111111"}'))
+        answer = await it.run(asking(), use)
+    assert answer.why == "arguments refused"
+    assert "4111" not in answer.output + use.arguments
+    assert server.asked == []
+
+
+async def test_a_tool_without_such_parameters_is_written_down_as_it_is() -> None:
+    async with opened(says(200)) as (_, it):
+        assert isinstance(it, EntryTool)
+        use = ToolUse(id="u1", name="it", arguments='{"order": "4711"}')
+        assert it.masked(use) is use

@@ -74,7 +74,16 @@ Uneventful = (
     | McpCallFailed
     | UnknownEvent
 )
+# Signs that a turn is worked on by tools which the platform runs, and of which the caller hears nothing.
+OfItsTools = McpToolsListing | McpToolsListed | McpArgumentsDelta | McpArgumentsDone | McpCallStarted | McpCallCompleted
 OfTheCaller = SpeechStarted | SpeechStopped | CheckInTriggered | DigitPressed | TranscriptUpdated | TranscriptCompleted
+
+
+def at_work(event: Event) -> bool:
+    """Whether an event says that the platform works on a turn. Of the tools it runs, not all are documented."""
+    if isinstance(event, UnknownEvent):
+        return event.type.startswith("response.")
+    return isinstance(event, OfItsTools)
 
 
 def type_of(event: Event) -> str:
