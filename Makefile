@@ -3,17 +3,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
-SOURCES := daemon tests benchmarks
+SOURCES := daemon tests benchmarks examples
 # Without 109 (a time limit is a parameter of ours, applied with a scope by the callee), 127 (httpx is given) and
 # 124 (a test is async for the sake of its fixtures).
 ASYNC_RULES := --isolated --select=ASYNC1,ASYNC2,ASYNC3,ASYNC4 --extend-ignore=ASYNC109,ASYNC124,ASYNC127 \
 	--startable-in-context-manager=run,run_daemon,watch_signals
 
-.PHONY: demo test exhaust crash simulate bench-ledger fuzz-api man check setup format lock coverage clean
+.PHONY: demo example test exhaust crash simulate rehearse bench-ledger fuzz-api man check setup format lock coverage clean
 .PHONY: install deb check-units test-systemd
 
 demo: setup  ## Answer a phone call end to end, on this machine, with no key and no network
 	@$(BIN)/callwarden demo
+
+example: setup  ## Play a call to the appointment line in examples/, end to end, with no key and no network
+	@$(BIN)/python examples/appointments/play.py
 
 test: setup  ## Run the tests
 	@$(BIN)/pytest -q -n auto --dist worksteal
@@ -31,6 +34,9 @@ simulate: setup  ## Run the whole daemon on a virtual clock under seeded faults:
 
 bench-ledger: setup  ## Measure claims and the journal on SQLite and PostgreSQL
 	@$(BIN)/python -m benchmarks.ledger
+
+rehearse: setup  ## Rehearse the calls in rehearsals/ against config.toml, in virtual time
+	@$(BIN)/callwarden rehearse rehearsals
 
 check: setup  ## Format, lint, types, architecture
 	@$(BIN)/ruff format --check $(SOURCES)

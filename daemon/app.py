@@ -48,7 +48,7 @@ from daemon.operating import Instruments, Parts, operating
 from daemon.platforms.base import Platform
 from daemon.platforms.xai import open_platform
 from daemon.reload import Read, Reloader
-from daemon.tools import open_tools
+from daemon.tools import checked_transport, open_tools
 from daemon.tools.base import Tool
 from daemon.web.ingress import create_app
 from daemon.web.limits import ServerLimits
@@ -88,7 +88,7 @@ async def run_daemon(
         open_platform(config.platform.xai) as platform,
         open_tools(config.tools) as tools,
         open_event_file(events, feed),
-        open_fetch() as fetch,
+        open_fetch(checked_transport()) as fetch,
         open_recorder(config.recording.directory, keep=config.recording.keep) as recorder,
         open_tracing(config.tracing.endpoint, config.tracing.ratio, opened.node, feed.watch) as traceparent,
     ):
@@ -207,7 +207,7 @@ def make_server(
 
     def read_webhook(body: bytes, webhook_id: str, received_at: float) -> IncomingCall | None:
         # Of the configuration that holds now; of no header that it does not name is any text kept.
-        keep = _wanted_headers(supervisor.setting.config)
+        keep = wanted_headers(supervisor.setting.config)
         return setting.platform.read_webhook(body, webhook_id, received_at, keep=keep)
 
     server = setting.config.server
@@ -232,6 +232,6 @@ def make_server(
     return Server(app, listeners, limits, quiet=quiet)
 
 
-def _wanted_headers(config: Config) -> frozenset[str]:
+def wanted_headers(config: Config) -> frozenset[str]:
     """The SIP headers that some agent is told of, in lower case."""
     return frozenset(header.lower() for agent in config.agents.values() for header in agent.sip_headers)

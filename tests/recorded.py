@@ -28,7 +28,7 @@ def differing(text: bytes, config: Config) -> list[Difference]:
     found: list[Difference] = []
     for take in parse(text, "recording"):
         written = config.agents[take.opened.agent]
-        role = Role(brief(take.opened.agent, written, config.tools), written)
+        role = Role(brief(take.opened.agent, written, config.tools, config.destinations), written)
         now = play(take, role, ready_timeout=config.platform.xai.ready_timeout)
         found += differences(compare(acts_of(take), now))
     return found

@@ -47,7 +47,7 @@ async def test_answers_a_call_and_stops(tmp_path: Path) -> None:
 
 async def test_a_caller_is_looked_up_and_headers_are_data(tmp_path: Path) -> None:
     async with serving(answers(b'{"name": "Ada"}')) as (crm, requests):
-        lookup = Lookup(url=f"{crm}/callers/{{caller}}", fields={"name": "/name"})
+        lookup = Lookup(url=f"{crm}/callers/{{caller}}", fields={"name": "/name"}, allow_private=("127.0.0.1",))
         agent = Agent(instructions="For {{ lookup.name }}.", lookup=lookup, sip_headers=("X-Customer-Id",))
         async with live_daemon(configuration(agent=agent, drain=QUICK), tmp_path) as live:
             call = live.board.place(LEAVES, headers=(("X-Customer-Id", '7"} {{ x }}'), ("X-Other", "unasked")))

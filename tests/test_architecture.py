@@ -60,6 +60,7 @@ NURSERY_OWNERS = {
     "web/serve.py": "the connections",
     "sandbox/daemon_process.py": "the child's output and exit",
     "sandbox/memory.py": "one socket in memory",
+    "sandbox/rehearsal/playing.py": "the daemon of one rehearsed call",
     "sandbox/rest.py": "the server of one REST stand-in",
     "sandbox/server.py": "the server; one socket",
     "sandbox/session.py": "caller, model and keypad of one call",
@@ -279,6 +280,7 @@ RECORDS = {
     "operate/desk.py",
     "platforms/base.py",
     "tools/base.py",
+    "sandbox/rehearsal/records.py",
     "sandbox/script.py",
     "web/limits.py",
 }

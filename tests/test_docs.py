@@ -14,7 +14,14 @@ from tests.config.written import ENV, NUMBER, PLATFORM, loaded
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
-    path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("decisions/*.md")] if path.is_file()
+    path
+    for path in [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("examples/*/*.md"),
+        *ROOT.glob("decisions/*.md"),
+    ]
+    if path.is_file()
 )
 
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

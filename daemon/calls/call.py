@@ -22,7 +22,7 @@ from daemon.core.effects import Effect
 from daemon.core.frames import SessionUpdate
 from daemon.core.incoming import IncomingCall
 from daemon.core.receipts import ELSEWHERE, Debt, Outcome, Receipt
-from daemon.core.recording import Closed, fed
+from daemon.core.recording import Closed
 from daemon.ledger.epochs import Orphan
 from daemon.observe.recorder import Recording
 from daemon.platforms.base import Line
@@ -221,9 +221,8 @@ class Call:
         commands = inputs.apply(conversation, given, now)
         if self.recording is not None:
             keypad = conversation.agent.keypad
-            hidden, end_key = keypad.sensitive, keypad.terminator
-            line = fed(given, commands, now, conversation.deadline, hides_keys=hidden, end_key=end_key)
-            self.recording.write(line)
+            hides, end_key = keypad.sensitive, keypad.terminator
+            self.recording.fed(given, commands, now, conversation.deadline, hides_keys=hides, end_key=end_key)
         return commands
 
     def _cast(self, casting: Casting) -> None:

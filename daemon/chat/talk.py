@@ -83,7 +83,10 @@ async def chat(
     feed.watch(lambda record: show(record.entry))
     send, typed = trio.open_memory_channel[Typed](0)
     async with open_tools(config.tools) as tools, _open_fetch(config) as fetch:
-        roles = {each: Role(brief(each, agent, config.tools), agent) for each, agent in config.agents.items()}
+        roles = {
+            each: Role(brief(each, agent, config.tools, config.destinations), agent)
+            for each, agent in config.agents.items()
+        }
         platform = ChatPlatform(
             converse,
             typed,

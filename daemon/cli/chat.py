@@ -61,8 +61,9 @@ def chat(
     Its instructions, greeting, tools and keypad are those of the configuration. Tools really run; transfers are shown
     and not made. On the platform this costs what a call of the same length does; a session is billed by the clock.
     """
-    name = _choose(load_or_exit(path, overrides, secrets_of=()), agent)
-    config = load_or_exit(path, overrides, secrets_of=_needed(path, overrides, name, sandbox=sandbox))
+    written = load_or_exit(path, overrides, secrets_of=())
+    name = _choose(written, agent)
+    config = load_or_exit(path, overrides, secrets_of=_needed(written, name, sandbox=sandbox), functions=True)
     log.set_up(level="error", json=False)
     structlog.configure(processors=[_leave_out, *structlog.get_config()["processors"]])
     stream = standard_input()
@@ -111,9 +112,9 @@ def _choose(config: Config, name: str | None) -> str:
     return name
 
 
-def _needed(path: Path, overrides: tuple[str, ...], name: str, *, sandbox: bool) -> set[str]:
+def _needed(written: Config, name: str, *, sandbox: bool) -> set[str]:
     """Where the secrets are that a chat with this agent has a use for."""
-    agent = load_or_exit(path, overrides, secrets_of=()).agents[name]
+    agent = written.agents[name]
     # Whoever the lookup may name instead has other tools.
     tools = {"tools"} if agent.lookup.agent_field else {f"tools.{tool}" for tool in agent.tools}
     return {f"agents.{name}", *tools, *(() if sandbox else ("platform.xai.api_key",))}

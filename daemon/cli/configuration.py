@@ -48,13 +48,16 @@ def configured(command: Command) -> Command:
     )(command)
 
 
-def load_or_exit(path: Path, overrides: tuple[str, ...], *, secrets_of: Collection[str] | None = None) -> Config:
+def load_or_exit(
+    path: Path, overrides: tuple[str, ...], *, secrets_of: Collection[str] | None = None, functions: bool = False
+) -> Config:
     """Load the configuration, or say all that is wrong with it, a line for each problem, and exit with 78.
 
-    `secrets_of` names the tables, or dotted keys, whose secrets are needed; None is all.
+    `secrets_of` names the tables, or dotted keys, whose secrets are needed; None is all. `functions` says whether the
+    operator's Python functions are needed although no secret of tools is.
     """
     try:
-        return load(path, overrides, secrets_of=secrets_of)
+        return load(path, overrides, secrets_of=secrets_of, functions=functions)
     except ConfigError as error:
         refuse(error)
 

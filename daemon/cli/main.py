@@ -16,6 +16,7 @@ _COMMANDS = {
     "check": "check",
     "demo": "demo",
     "chat": "chat",
+    "rehearse": "rehearse",
     "replay": "replay",
     "status": "status",
     "top": "top",

@@ -40,7 +40,7 @@ def replay(path: Path, overrides: tuple[str, ...], call: str, agent: str | None,
     CALL is the beginning of a call's id, looked for in the folder that [recording] names, or a recording's file. No
     network, key or secret is needed. Exits with 0 if everything would be the same, with 1 if not.
     """
-    config = load_or_exit(path, overrides, secrets_of=())
+    config = load_or_exit(path, overrides, secrets_of=(), functions=True)
     takes = _read(_one(find(config.recording.directory, call), call, config))
     compared = [_compare(config, path, take, agent or take.opened.agent) for take in takes]
     if as_json:
@@ -77,7 +77,7 @@ def _compare(config: Config, path: Path, take: Take, name: str) -> list[Pair]:
             f"{path}: there is no agent {name!a} any more; name another one with --agent; there is: {there_is}",
             EXIT_USAGE,
         )
-    role = Role(brief(name, written, config.tools), written)
+    role = Role(brief(name, written, config.tools, config.destinations), written)
     return compare(acts_of(take), play(take, role, ready_timeout=config.platform.xai.ready_timeout))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from daemon.config.checks import suggest
 from daemon.config.plans import EXAMPLE_URI
 from daemon.config.report import KeyPath, Report
-from daemon.config.tool_agreement import check_agent_tools, check_tool
+from daemon.config.tool_agreement import check_agent_tools, check_place, check_tool
 from daemon.config.transfer_agreement import check_agent_transfers, check_destinations
 from daemon.config.units import parse_duration
 from daemon.core.overflow import Refer, read_step
@@ -143,6 +143,9 @@ def _is_some_time(duration: object) -> bool:
 def _check_lookup(path: KeyPath, lookup: object, report: Report) -> None:
     if not isinstance(lookup, dict):
         return
+    url = lookup.get("url")
+    if isinstance(url, str) and "://" in url:
+        check_place(path, url, lookup.get("allow_private", []), report)
     fields, defaults = lookup.get("fields", {}), lookup.get("defaults", {})
     if not lookup.get("url") and (fields or lookup.get("agent_field")):
         report.add((*path, "url"), 'missing; add url = "https://crm.example.com/callers/{caller}"')

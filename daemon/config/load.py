@@ -31,13 +31,14 @@ def load(
     env: Mapping[str, str] | None = None,
     *,
     secrets_of: Collection[str] | None = None,
+    functions: bool = False,
 ) -> Config:
     """Load the file at `path`, with `dotted.key=value` overrides laid over it and secrets fetched.
 
     `env` is the environment in which secrets are looked up, by default that of the process. With `secrets_of`, only the
-    secrets of these tables, or dotted keys, are fetched, and Python functions only if it names `tools`; for whoever
-    needs no others, and may not be able to read them. Reads files and imports the operator's modules, so a running
-    daemon calls it in a worker thread.
+    secrets of these tables, or dotted keys, are fetched, and Python functions only if it names `tools`, or with
+    `functions`; for whoever needs no others, and may not be able to read them. Reads files and imports the operator's
+    modules, so a running daemon calls it in a worker thread.
 
     Raises:
         ConfigError: With every problem that was found, each with the table and key or the `--set` it is in.
@@ -50,7 +51,8 @@ def load(
     _locate_authorities(document, path.parent, report)
     _fetch_instructions(document, path.parent, report)
     check_texts(document, report, incomplete)
-    fetch_functions(document, path.parent, report, fetched=secrets_of is None or "tools" in secrets_of)
+    fetched = functions or secrets_of is None or "tools" in secrets_of
+    fetch_functions(document, path.parent, report, fetched=fetched)
     _locate_ledger(document, path.parent)
     _locate_recordings(document, path.parent)
     config = Decoder(report, os.environ if env is None else env, secrets_of).table(Config, document)

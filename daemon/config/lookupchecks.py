@@ -37,7 +37,8 @@ def lookup_url(text: str) -> str:
     path, _, query = rest.partition("?")
     if not re.fullmatch(r"[!-~]*", query) or "#" in query:
         raise ValueError("a query is visible ASCII, without a fragment after it")
-    url("https", "http")(base + path)
+    # That http:// is for hosts in allow_private is a rule between keys.
+    url("https")(re.sub(r"^http:", "https:", base) + path)
     host = urlsplit(base).hostname or ""
     if not is_host(f"[{host}]" if ":" in host else host):
         raise ValueError("expected a host name or an IP address after ://")

@@ -3,10 +3,14 @@
 Owned by the configuration room and read by all; imports msgspec and this room's kinds. Must never hold behaviour.
 """
 
+from typing import Annotated
+
 from msgspec import Struct, field
 
+from daemon.config.checks import distinct
 from daemon.config.kinds import (
     AgentPointer,
+    Check,
     FieldDefault,
     FieldName,
     FieldPointer,
@@ -14,6 +18,7 @@ from daemon.config.kinds import (
     HeaderValue,
     LookupTimeout,
     LookupUrl,
+    PrivatePlace,
 )
 
 
@@ -30,5 +35,7 @@ class Lookup(Struct, frozen=True, kw_only=True):
     """What of the JSON answer templates may use: a name for each, and a JSON Pointer to it."""
     defaults: dict[FieldName, FieldDefault] = field(default_factory=dict)
     """What stands for a field that is missing, or late; its type is the field's. Empty text for those without one."""
+    allow_private: Annotated[tuple[PrivatePlace, ...], Check(distinct)] = ()
+    """Networks, addresses and host names that are not public and may be connected to all the same."""
     agent_field: AgentPointer = ""
     """JSON Pointer to the name of the agent who takes the call instead of this one; empty for none."""

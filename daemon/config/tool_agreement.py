@@ -42,7 +42,7 @@ def check_tool(name: str, tool: dict[str, Any], report: Report) -> None:
         report.add((*path, "body"), 'a GET request has no body; add method = "POST", or leave body out')
     url = tool.get("url")
     if isinstance(url, str) and "://" in url:
-        _check_place(path, url, tool.get("allow_private", []), report)
+        check_place(path, url, tool.get("allow_private", []), report)
         _check_slots(path, url, tool, report)
 
 
@@ -79,7 +79,7 @@ def _is_nested(schema: object) -> bool:
     return bool({"object", "array"} & {*(kind if isinstance(kind, list) else [kind])})
 
 
-def _check_place(path: KeyPath, url: str, allowed: object, report: Report) -> None:
+def check_place(path: KeyPath, url: str, allowed: object, report: Report) -> None:
     """Find now what would be refused in every call."""
     try:
         parts = urlsplit(split_url(url)[0])

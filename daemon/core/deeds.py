@@ -6,6 +6,9 @@ arguments or outputs, which are people's.
 
 import msgspec
 
+LONGEST_NAME = 64
+"""Characters of a tool's name, which the model is free to make up."""
+
 
 class BaseEntry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=lambda name: name):
     """Base of the entries; the tag is the class's own name."""
@@ -37,6 +40,12 @@ class ToolRefused(BaseEntry, frozen=True, kw_only=True):
     """The model asked for a tool that this agent does not have."""
 
     name: str
+    """What it asked for, cut short: it is the model's own word, which can be anything."""
+    why: str = "not one of this agent's tools"
+
+    def __post_init__(self) -> None:
+        """Cut the name."""
+        msgspec.structs.force_setattr(self, "name", self.name[:LONGEST_NAME])
 
 
 class ToolCalled(BaseEntry, frozen=True, kw_only=True):

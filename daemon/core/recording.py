@@ -1,28 +1,17 @@
 """Recordings: what a conversation was given and what it wanted done, line by line, so that it can be played again.
 
-A recording holds people's words, numbers and digits, which is the point of it; but of digits that are to be kept
-secret it holds only that there were some, and of items that only repeat what other events say, no content. Pure: lines
-in, text out, and back. Imports msgspec and core.
+A recording holds people's words, numbers and digits, which is the point of it; what it may not hold, `scribe.py` leaves
+out. Pure: lines in, text out, and back. Imports msgspec and core.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from math import inf
+from collections.abc import Iterable, Iterator
 from typing import Any, assert_never
 
 import msgspec
 
 from daemon.core.commands import Command, Remember
 from daemon.core.events import (
-    ContentPartAdded,
-    ContentPartDone,
-    DigitPressed,
-    Event,
-    ItemAdded,
-    ItemReplayed,
     MalformedEvent,
-    OutputItemAdded,
-    OutputItemDone,
-    Part,
     decode,
 )
 from daemon.core.inputs import Adopted, Input, Instructed, Received, Resumed, Started, ToolDone, Woken
@@ -66,10 +55,14 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True, tag_field="input", tag="r
     """Type, as far as known, and what was wrong, of something that was none."""
 
 
+Given = Heard | Started | Resumed | Adopted | Woken | ToolDone | Instructed
+"""An input as it stands in a line."""
+
+
 class Fed(_Line, frozen=True, kw_only=True):
     """The conversation was given something."""
 
-    given: Heard | Started | Resumed | Adopted | Woken | ToolDone | Instructed
+    given: Given
     wanted: tuple[dict[str, Any], ...] = ()
     """What it wanted done, but for journal entries; each with its `kind`."""
     deadline: float | None = None
@@ -88,21 +81,6 @@ Line = Opened | Fed | Closed
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
-
-
-def fed(
-    given: Input, commands: Sequence[Command], now: float, deadline: float, *, hides_keys: bool, end_key: str
-) -> Fed:
-    """A line about an input, and what came of it.
-
-    With `hides_keys`, keys are replaced by another one, but for `end_key`, which ends an entry.
-    """
-    return Fed(
-        now=now,
-        given=_heard(given.event, hides_keys=hides_keys, end_key=end_key) if isinstance(given, Received) else given,
-        wanted=tuple(wanted(commands)),
-        deadline=None if deadline == inf else deadline,
-    )
 
 
 def wanted(commands: Iterable[Command]) -> Iterator[dict[str, Any]]:
@@ -137,19 +115,3 @@ def decode_line(text: bytes) -> Line:
         return _decoder.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
         raise ValueError(str(error)) from error
-
-
-def _heard(event: Event, *, hides_keys: bool, end_key: str) -> Heard:
-    match event:
-        case MalformedEvent(type=kind, why=why):
-            return Heard(malformed=(kind, why))
-        case DigitPressed(digit=str(digit)) if hides_keys and digit != end_key:
-            event = msgspec.structs.replace(event, digit="1" if end_key == "0" else "0")
-        case ItemAdded() | ItemReplayed() | OutputItemAdded() | OutputItemDone():
-            # Also where the platform may put keys that it hands to its model.
-            event = msgspec.structs.replace(event, item=msgspec.structs.replace(event.item, content=None))
-        case ContentPartAdded() | ContentPartDone():
-            event = msgspec.structs.replace(event, part=Part(type=event.part.type))
-        case _:
-            pass
-    return Heard(event=msgspec.Raw(_encoder.encode(event)))

@@ -66,7 +66,9 @@ class AgentTurns:
             moves.append(spoken_exactly(self.uses.fill()))
         if now >= self._ask_at:
             moves.append(self._ask(now))
-        moves += self.transfers.wake(now)
+        for run in self.transfers.wake(now):
+            self.uses.ours.add(run.use.id)
+            moves.append(run)
         if now >= self._end_at:
             moves += self._leaving.end()
         return moves
@@ -146,7 +148,7 @@ class AgentTurns:
         if refused is not None:
             self.uses.give(use.id, refused.output)
             return [journal.TransferRefused(destination=refused.destination, why=refused.why)]
-        self.uses.begin(use, ToolRules(), now)
+        self.uses.begin(use, ToolRules(), now, ours=False)
         self.transfers.wish(use, now)
         return [journal.ToolCalled(name=TRANSFER)]
 
@@ -172,7 +174,7 @@ class AgentTurns:
             return []
         moves = [*self._call_off(now), *self.drop(now)]
         use = transfer_by_rule(self.uses.new_id(), destination)
-        self.uses.begin(use, ToolRules(), now)
+        self.uses.begin(use, ToolRules(), now, ours=False)
         return [*moves, journal.ToolCalled(name=TRANSFER), *self.transfers.by_rule(use, self.response, now)]
 
     def _call_off(self, now: float) -> list[Move]:

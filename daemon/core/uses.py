@@ -12,6 +12,7 @@ from math import inf
 import msgspec
 
 from daemon.core.agent import ToolRules
+from daemon.core.deeds import LONGEST_NAME
 from daemon.core.effects import BY_RULE, INTERRUPTED, Effect, ToolUse
 from daemon.core.frames import FunctionCallOutput, ItemCreate, data
 
@@ -58,7 +59,7 @@ class ToolUses:
 
     def __init__(self) -> None:
         self.ours: set[str] = set()
-        """Ids of the uses of tools that we run, those of before a crash included."""
+        """Ids of the uses that the shell was told to run, those of before a crash included."""
         self._known: set[str] = set()
         self._by_rule = 0
         self._running: dict[str, _Running] = {}
@@ -103,7 +104,7 @@ class ToolUses:
         return again
 
     def begin(self, use: ToolUse, rules: ToolRules, now: float, *, ours: bool = True) -> None:
-        """A tool is about to run; of ours, if it has an effect. What a rule brings about belongs to no turn."""
+        """A tool is about to run; `ours`, if the shell runs it. What a rule brings about belongs to no turn."""
         batch = Batch(made=True) if use.by_rule else self._open()
         batch.outputs[use.id], batch.ran = None, True
         if ours:
@@ -184,4 +185,5 @@ def output_frame(use_id: str, output: str) -> ItemCreate:
 
 def refusal(name: str | None) -> str:
     """The output of a tool that there is not."""
-    return msgspec.json.encode({"error": f"There is no tool named {name!r}."}).decode()
+    shown = name[:LONGEST_NAME] if name else name
+    return msgspec.json.encode({"error": f"There is no tool named {shown!r}."}).decode()

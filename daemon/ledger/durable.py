@@ -5,14 +5,11 @@ and everything after it to the spool. Imports this room, core, errors, observe; 
 """
 
 import uuid
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import islice
 
 import structlog
 import trio
-from sqlalchemy import Connection
 
 from daemon.core.effects import Effect, ToolUse
 from daemon.core.incoming import IncomingCall, PastCall
@@ -25,16 +22,14 @@ from daemon.ledger.failures import Unwritable
 from daemon.ledger.health import Health
 from daemon.ledger.held import Holdings
 from daemon.ledger.lease import Lease
-from daemon.ledger.operations import Operation
 from daemon.ledger.outbox import Endpoint
+from daemon.ledger.scribe import Scribe
 from daemon.ledger.spool import Spool
 from daemon.observe.clock import WallClock
 
 CLAIM_LIMIT = 3.0
 """Seconds for a claim; its sender waits for the answer, and the caller listens to the ringing."""
 _DOUBT = 1.0  # of these, to be sure of our lease
-# Operations in one transaction on the way back.
-_TOGETHER = 50
 
 
 class DurableLedger:
@@ -60,6 +55,7 @@ class DurableLedger:
         self._degrade = degrade
         self.held = Holdings()
         """Calls of ours without a receipt."""
+        self.scribe = Scribe(database, health, spool, self.held, endpoints, wall)
 
     @property
     def claims(self) -> bool:
@@ -129,14 +125,14 @@ class DurableLedger:
         """Note that the call's socket is open."""
         if held := self.held.get(call_id):
             held.joined = True
-        await self._keep(operations.Joined(call_id=call_id, epoch=self._owner(call_id), at=self._wall()))
+        await self.scribe.write(operations.Joined(call_id=call_id, epoch=self._owner(call_id), at=self._wall()))
 
     async def assign(self, call_id: str, agent: str) -> None:
         """Note that another agent has the call."""
         if held := self.held.get(call_id):
             held.assign(agent)
         owner = self._owner(call_id)
-        await self._keep(operations.Assigned(call_id=call_id, epoch=owner, agent=agent, at=self._wall()))
+        await self.scribe.write(operations.Assigned(call_id=call_id, epoch=owner, agent=agent, at=self._wall()))
 
     async def last_call(self, caller: str, called: str, *, within: float) -> PastCall | None:
         """The latest call between two numbers, if the database says so at once."""
@@ -147,7 +143,9 @@ class DurableLedger:
         if held := self.held.get(debt.call_id):
             held.owed_for = debt.reasons
         owner = self._owner(debt.call_id)
-        await self._keep(operations.Owed(call_id=debt.call_id, epoch=owner, reasons=debt.reasons, at=self._wall()))
+        await self.scribe.write(
+            operations.Owed(call_id=debt.call_id, epoch=owner, reasons=debt.reasons, at=self._wall())
+        )
 
     async def settle(self, call_id: str, receipt: Receipt, events: dict[str, int]) -> bool:
         """Keep the receipt of a call."""
@@ -163,7 +161,7 @@ class DurableLedger:
             claim=held.claim if held else None,
             at=self._wall(),
         )
-        kept = await self._keep(done)
+        kept = await self.scribe.write(done)
         if kept and (held := self.held.get(call_id)):
             held.settled = True
         return kept
@@ -216,13 +214,13 @@ class DurableLedger:
         """Record what a tool gave."""
         if held := self.held.get(call_id):
             held.change(use_id, output=output)
-        await self._keep(operations.Ended(call_id=call_id, use_id=use_id, output=output, at=self._wall()))
+        await self.scribe.write(operations.Ended(call_id=call_id, use_id=use_id, output=output, at=self._wall()))
 
     async def told(self, call_id: str, use_id: str) -> None:
         """Record that the model has it."""
         if held := self.held.get(call_id):
             held.change(use_id, told=True)
-        await self._keep(operations.Told(call_id=call_id, use_id=use_id, at=self._wall()))
+        await self.scribe.write(operations.Told(call_id=call_id, use_id=use_id, at=self._wall()))
 
     async def effects(self, call_id: str) -> tuple[Effect, ...]:
         """The tools that were used on a call. Of one that is not ours, none while the ledger is down."""
@@ -245,55 +243,4 @@ class DurableLedger:
 
     async def report(self, order_id: str, result: str) -> None:
         """Record what became of an order."""
-        await self._keep(operations.Reported(order_id=order_id, result=result, at=self._wall()))
-
-    async def _keep(self, operation: Operation) -> bool:
-        """Write an operation, or spool it; False if the call is another node's now."""
-        times = -1
-        # Again if it came back while we were being told that it is down.
-        while self._health.up and times != self._health.times:
-            times = self._health.times
-            try:
-                (kept,) = await self._database.write(self._writing((operation,)))
-                return self._done(operation, kept=kept)
-            except Unwritable:
-                return self._done(operation, kept=True)
-            except LedgerUnavailable:
-                continue
-        await self._spool.put(operation)
-        return True
-
-    def _done(self, operation: Operation, *, kept: bool) -> bool:
-        """An operation was carried out, as far as it was for us."""
-        if isinstance(operation, operations.Settled):
-            self.held.let_go(operation.call_id)
-        return kept
-
-    def _writing(self, some: Sequence[Operation]) -> Callable[[Connection], list[bool]]:
-        return partial(operations.carry_out_all, some=some, endpoints=self._endpoints, wall=self._wall)
-
-    async def carry_out(self, owed: Sequence[Operation]) -> None:
-        """Write operations, in order; what the ledger doesn't take is passed over. Errors: `LedgerUnavailable`."""
-        try:
-            kept = await self._database.write(self._writing(owed))
-        except Unwritable:
-            if len(owed) > 1:
-                for each in owed:
-                    await self.carry_out((each,))
-                return
-            kept = [True]
-        for operation, was_ours in zip(owed, kept, strict=True):
-            if not self._done(operation, kept=was_ours):
-                structlog.get_logger().warning("spooled_too_late", operation=type(operation).__name__)
-
-    async def mend(self) -> int:
-        """Write what is spooled to a ledger that works again; gives how much. Errors: `LedgerUnavailable`."""
-        written = 0
-        while some := tuple(islice(self._spool.waiting, _TOGETHER)):
-            await self.carry_out(some)
-            self._spool.done(some)
-            written += len(some)
-        # At once, or something could be spooled that nobody writes.
-        self._health.recover()
-        await trio.lowlevel.checkpoint()
-        return written
+        await self.scribe.write(operations.Reported(order_id=order_id, result=result, at=self._wall()))

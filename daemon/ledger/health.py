@@ -18,6 +18,7 @@ class Health:
         """Set while the file itself is what is wrong."""
         self.times = 0
         """How often it came back: a failure that began before is none any more."""
+        self._last: LedgerUnavailable | None = None
         self.changed = trio.Event()
 
     def fail(self, error: LedgerUnavailable, since: int | None = None) -> None:
@@ -25,6 +26,9 @@ class Health:
 
         `since` is what `times` was when that began which failed now.
         """
+        if error is self._last:
+            return  # the database has told us itself
+        self._last = error
         if isinstance(error, Unwritable):
             structlog.get_logger().error("ledger_did_not_take_it", why=str(error))
             return

@@ -12,7 +12,6 @@ Tasks of one nursery, which `open.py` owns. Nothing here raises but for bugs. Im
 
 import math
 import random
-from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 
@@ -87,7 +86,7 @@ class Keeper:
         await self._write_what_is_left()
         await self._beat()
         await self._database.run(partial(self._place.clean, *self._lease.epochs, *self._lease.others))
-        written = await self._ledger.mend()
+        written = await self._ledger.scribe.mend()
         if written:
             structlog.get_logger().warning("spool_written", operations=written)
         await self._spool.clear()
@@ -97,7 +96,7 @@ class Keeper:
         remains = await trio.to_thread.run_sync(left_behind, self._place, *self._lease.epochs)
         try:
             for each in remains:
-                await self._ledger.carry_out(each.owed)
+                await self._ledger.scribe.carry_out(each.owed)
                 each.remove()
                 structlog.get_logger().info("spool_written", file=str(each.file), operations=len(each.owed))
         finally:
@@ -110,14 +109,7 @@ class Keeper:
             self._begin_anew()
             beat = await self._lease.beat(self._ledger.held.look())
         self._take_note(beat)
-        await self._restore(beat.missing)
-
-    async def _restore(self, call_ids: Iterable[str]) -> None:
-        """Tell the ledger of calls of ours that it does not know. Errors: `LedgerUnavailable`."""
-        for call_id in call_ids:
-            if held := self._ledger.held.get(call_id):
-                structlog.get_logger().warning("restored", call_id=call_id, why="the ledger did not know the call")
-                await self._ledger.carry_out(tuple(held.story()))
+        await self._ledger.scribe.restore(beat.missing)
 
     def _begin_anew(self) -> None:
         """Somebody has relieved us: let go of our calls, and be somebody new."""

@@ -1,10 +1,9 @@
 """What is owed to the ledger, as records: made when it can't be written, carried out when it can.
 
 Each can be carried out twice without harm, because a crash may come between carrying it out and forgetting it. Imports
-msgspec, core, observe and this room's statements.
+msgspec, core and this room's statements.
 """
 
-from collections.abc import Sequence
 from typing import assert_never
 
 import msgspec
@@ -15,7 +14,6 @@ from daemon.core.receipts import Receipt
 from daemon.ledger import claims, effects, orders, outbox
 from daemon.ledger.claims import Claim
 from daemon.ledger.outbox import Endpoint
-from daemon.observe.clock import WallClock
 
 
 class _Operation(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag=str.lower):
@@ -95,14 +93,6 @@ class Reported(_Operation, frozen=True, kw_only=True):
 
 
 Operation = Claimed | Joined | Assigned | Owed | Settled | Begun | Ended | Told | Reported
-
-
-def carry_out_all(
-    connection: Connection, some: Sequence[Operation], endpoints: tuple[Endpoint, ...], wall: WallClock
-) -> list[bool]:
-    """Write operations, in order, as of when each was made; gives for each whether it was for us to write."""
-    now = wall()
-    return [carry_out(connection, each, endpoints, ago=max(now - each.at, 0.0) if each.at else 0.0) for each in some]
 
 
 def carry_out(connection: Connection, operation: Operation, endpoints: tuple[Endpoint, ...], ago: float = 0.0) -> bool:

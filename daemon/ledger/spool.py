@@ -185,7 +185,7 @@ def _read(file: Path) -> Iterator[Operation]:
 
 
 def _log_instead(why: str, operation: Operation) -> None:
-    structlog.get_logger().error("spooled_to_log", why=why, operation=as_json(_discreet(operation)))
+    structlog.get_logger().error("spooled_to_log", why=why, operation=msgspec.to_builtins(_discreet(operation)))
 
 
 def _discreet(operation: Operation) -> Operation:

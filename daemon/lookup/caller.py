@@ -38,7 +38,7 @@ async def look_up(lookup: Lookup, incoming: IncomingCall, fetch: Fetch) -> Found
     headers = {name: value.reveal() for name, value in lookup.headers.items()}
     with trio.move_on_after(lookup.timeout):
         try:
-            body = await fetch(_filled(lookup.url, incoming), headers)
+            body = await fetch(_filled(lookup.url, incoming), headers, lookup.allow_private)
             return Found(result="unknown") if body is None else Found(result="found", document=read(body))
         except LookupFailed as error:
             return Found(result="failed", why=str(error))

@@ -6,7 +6,7 @@ error is mapped here. `Fetch` is all that the rest of the room knows of it.
 """
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http.cookiejar import DefaultCookiePolicy
 from typing import Final, Protocol
@@ -15,7 +15,8 @@ import httpx
 import trio
 
 from daemon import __version__
-from daemon.errors import LookupFailed, StartError
+from daemon.errors import AddressRefused, LookupFailed, StartError
+from daemon.tools.connecting import ALLOWED
 
 LONGEST: Final = 64 * 1024
 """Bytes of an answer beyond which it is given up."""
@@ -28,9 +29,10 @@ _UNKNOWN: Final = (204, 404, 410)
 class Fetch(Protocol):
     """Asks one server, once."""
 
-    async def __call__(self, url: str, headers: Mapping[str, str]) -> bytes | None:
+    async def __call__(self, url: str, headers: Mapping[str, str], allowed: Sequence[str] = ()) -> bytes | None:
         """GET a URL; gives the body, or None if the server knows of nothing there.
 
+        `allowed` are places that may be connected to though they are not public.
         Has no time limit of its own. Cancelling drops the connection. Errors: `LookupFailed`.
         """
         ...
@@ -42,15 +44,18 @@ class HttpFetch:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
-    async def __call__(self, url: str, headers: Mapping[str, str]) -> bytes | None:
+    async def __call__(self, url: str, headers: Mapping[str, str], allowed: Sequence[str] = ()) -> bytes | None:
         """GET a URL."""
+        extensions = {ALLOWED: tuple(allowed)}
         try:
-            async with self._client.stream("GET", url, headers=dict(headers)) as response:
+            async with self._client.stream("GET", url, headers=dict(headers), extensions=extensions) as response:
                 if response.status_code in _UNKNOWN:
                     return None
                 if response.status_code != 200:
                     raise LookupFailed(f"HTTP {response.status_code}")
                 return await _read(response)
+        except AddressRefused as error:
+            raise LookupFailed(str(error)) from error
         except httpx.HTTPError as error:
             raise LookupFailed(_describe(error)) from error
         except (httpx.InvalidURL, UnicodeError) as error:

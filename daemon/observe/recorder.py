@@ -6,14 +6,17 @@ for the task that writes and forgets. Imports core and errors.
 """
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import structlog
 import trio
 
+from daemon.core.commands import Command
+from daemon.core.inputs import Input
 from daemon.core.recording import Line, encode_line
+from daemon.core.scribe import Scribe
 from daemon.errors import StartError
 from daemon.observe.clock import WallClock, system_clock
 
@@ -39,6 +42,20 @@ class Recording:
         """Whether a line was lost; then there are no more."""
         self.begun = False
         """Whether anything of it is in its file."""
+        self._scribe = Scribe()
+
+    def fed(
+        self,
+        given: Input,
+        commands: Sequence[Command],
+        now: float,
+        deadline: float,
+        *,
+        hides_keys: bool,
+        end_key: str,
+    ) -> None:
+        """Take what the conversation was given, without waiting; see `core.scribe.Scribe.fed`."""
+        self.write(self._scribe.fed(given, commands, now, deadline, hides_keys=hides_keys, end_key=end_key))
 
     def write(self, line: Line) -> None:
         """Take a line without waiting. Never raises for what is in it."""

@@ -96,6 +96,10 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     """How many times faster than it is heard the model's speech is made."""
     idle_timeout: float = 2.5
     """Seconds after the last key at which the platform hands the keys to the model."""
+    patient: bool = False
+    """Whether the caller does nothing before the session is configured, so that a greeting is heard."""
+    cues: tuple[int, ...] = ()
+    """For each step, how many of the replies come before it; without them, steps wait only for quiet."""
 
 
 IDLE_REPLY = Reply("I am listening.")

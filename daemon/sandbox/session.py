@@ -5,22 +5,22 @@ memory alike. Owner of one nursery, for caller, model and keypad. Knows nothing 
 """
 
 import json
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 from typing import Any
 
-import msgspec
 import trio
 
 from daemon.observe.clock import WallClock, system_clock
-from daemon.sandbox.script import IDLE_REPLY, Drop, Emit, Leave, Press, Reply, Say, Script, Wait
+from daemon.sandbox.cues import Answer, Cues, idle
+from daemon.sandbox.script import Drop, Emit, Leave, Press, Reply, Say, Script, Wait
 from daemon.sandbox.speech import CLIENT_EVENTS, Frame, Wire, session_object
 from daemon.sandbox.turn import Turn
 
 Send = Callable[[str], Awaitable[None]]
-Answer = Callable[[Frame | None], Reply]
-"""Gives the model's turn, after the last item that the client created."""
+
+# Seconds in which a greeting follows the configuration.
+_BREATH = 0.1
 
 
 class Session:
@@ -35,7 +35,7 @@ class Session:
         number: int = 1,
         earlier: Sequence[Frame] = (),
         wall: WallClock = system_clock,
-        answer: Answer = lambda _: IDLE_REPLY,
+        answer: Answer = idle,
     ) -> None:
         self.heard: list[Frame] = []
         """Every frame the client sent, in order."""
@@ -47,8 +47,6 @@ class Session:
         """What was said, by both sides and in earlier sessions of the conversation too."""
         self.close_code = 1000
         """With what the platform closes the socket when the script is over."""
-        self.made_up = 0
-        """Turns of the model that the script did not give."""
         self._script = script
         self._send = send
         self._wall = wall
@@ -56,14 +54,15 @@ class Session:
         self._step = 0
         # Ids are never used again, not even by a later session of the same call.
         self._wire = Wire(call_id[:8] if number == 1 else f"{call_id[:8]}.{number}")
-        self._replies = deque(script.replies)
-        self._answer = answer
+        self.cues = Cues(script, answer)
+        """How far the script has come."""
         self._last: Frame | None = None
         self._settings: dict[str, Any] = {}
         self._turns, self._waiting = trio.open_memory_channel[tuple[Reply, bool]](64)
         self._pending = 0
         self._silent_at = -inf
         self._changed = trio.Event()
+        self._configured = trio.Event()
         self._turn: Turn | None = None
         self._keys = ""
         self._flush = trio.CancelScope()
@@ -86,9 +85,7 @@ class Session:
 
     def left(self) -> Script:
         """What a later socket of the same call has yet to play; the step that was under way is not begun again."""
-        return msgspec.structs.replace(
-            self._script, steps=self._script.steps[self._step :], replies=tuple(self._replies)
-        )
+        return self.cues.left(self._step)
 
     # The client
 
@@ -106,6 +103,7 @@ class Session:
         match kind:
             case "session.update":
                 self.configured_at = trio.current_time() if self.configured_at is None else self.configured_at
+                self._configured.set()
                 self._settings.update(frame.get("session", {}))
                 await self._emit("session.updated", session=session_object(self._wire, self._settings))
                 if self._settings.get("resumption", {}).get("enabled"):
@@ -140,7 +138,11 @@ class Session:
     # The caller
 
     async def _caller(self) -> None:
+        if self._script.patient:
+            await self._configured.wait()
+            await trio.sleep(_BREATH)
         for step in self._script.steps:
+            await self.cues.come(self._step)
             if not (isinstance(step, Say | Press | Wait | Leave) and step.over):
                 await self._quiet()
             self._step += 1
@@ -226,10 +228,7 @@ class Session:
     # The model
 
     def _queue_turn(self) -> None:
-        """Have the model take its next turn; when the script gives no more, it is made up."""
-        if not self._replies:
-            self.made_up += 1
-        self._queue(self._replies.popleft() if self._replies else self._answer(self._last))
+        self._queue(self.cues.take(self._last))
 
     def _queue(self, reply: Reply, *, interruptible: bool = True) -> None:
         self._pending += 1
@@ -237,6 +236,7 @@ class Session:
 
     async def _model(self) -> None:
         async for reply, interruptible in self._waiting:
+            self.cues.begins(reply)
             began = trio.current_time()
             self._turn = turn = Turn(self._wire, self._put, self._script, reply, interruptible=interruptible)
             await turn.make()

@@ -41,20 +41,29 @@ async def open_tools(
 
 @asynccontextmanager
 async def _open_client(verify: ssl.SSLContext, resolve: Resolve) -> AsyncIterator[httpx.AsyncClient]:
-    # Without keep-alive no request meets a connection that is just being closed, so it is known whether it got out.
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-    inner = httpx.AsyncHTTPTransport(verify=verify, trust_env=False, limits=limits)
     headers = {
         "User-Agent": f"callwarden/{daemon.__version__}",
         "Accept": "application/json",
         "Accept-Encoding": "identity",  # what is not compressed can't be a bomb
     }
     async with httpx.AsyncClient(
-        transport=CheckedTransport(inner, resolve), headers=headers, trust_env=False, follow_redirects=False
+        transport=_transport(verify, resolve), headers=headers, trust_env=False, follow_redirects=False
     ) as client:
         # A cookie would carry one caller's session into another's call.
         client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         yield client
+
+
+def checked_transport() -> CheckedTransport:
+    """The way to public addresses, for whoever has a client of their own. Errors: as `open_tools`."""
+    return _transport(_context(), SystemResolver())
+
+
+def _transport(verify: ssl.SSLContext, resolve: Resolve) -> CheckedTransport:
+    # Without keep-alive no request meets a connection that is just being closed, so it is known whether it got out;
+    # and none meets one that was opened to the same address for another name.
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+    return CheckedTransport(httpx.AsyncHTTPTransport(verify=verify, trust_env=False, limits=limits), resolve)
 
 
 def _context() -> ssl.SSLContext:

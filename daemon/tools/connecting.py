@@ -73,7 +73,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
         allowed: tuple[str, ...] = request.extensions.get(ALLOWED, ())
         usable = [each for each in found if host in allowed or is_public(each) or within(each, allowed)]
         if found and not usable:
-            raise AddressRefused(f"{host} has no public address; if that is meant, add it to allow_private of the tool")
+            raise AddressRefused(f"{host} has no public address; if that is meant, add it to allow_private")
         return list(dict.fromkeys(usable))
 
 

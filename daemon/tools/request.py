@@ -4,6 +4,7 @@ Arguments are data wherever they end up: percent-encoded in a URL, of which they
 and JSON in a body.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,9 @@ from daemon.config.slots import SLOT, slots, split_url
 _LONGEST_URL = 8192
 _WITHOUT_BODY = frozenset({"GET", "DELETE"})
 _MISSING = object()
+_DOTS = "An argument that consists of dots is not possible here."
+# Encoded they are harmless, but nothing that is meant to be found has them, and not every server is careful.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class RequestTemplate:
@@ -31,10 +35,13 @@ class RequestTemplate:
 
     def url(self, arguments: Mapping[str, Any]) -> str:
         """The URL. Errors: `ValueError`, in words for the model, if an argument can't stand in it."""
+        for name in self._in_url:
+            if _CONTROL.search(_text(arguments.get(name, ""))):
+                raise ValueError(f"{name} must be a single line of plain text.")
         path = SLOT.sub(lambda slot: _in_path(slot[1], arguments), self._path)
         # Dots would be resolved, by us or by the server, and the request would go somewhere else.
         if any(part in {".", ".."} for part in path.split("/")):
-            raise ValueError("An argument that consists of dots is not possible here.")
+            raise ValueError(_DOTS)
         pairs = [pair for pair in self._query.split("&") if pair and all(_has(name, arguments) for name in slots(pair))]
         query = "&".join(SLOT.sub(lambda slot: _quoted(arguments[slot[1]]), pair) for pair in pairs)
         url = f"{self._base}{path}?{query}" if query else f"{self._base}{path}"
@@ -56,10 +63,13 @@ def _has(name: str, arguments: Mapping[str, Any]) -> bool:
 
 
 def _in_path(name: str, arguments: Mapping[str, Any]) -> str:
-    text = _quoted(arguments[name]) if _has(name, arguments) else ""
+    text = _text(arguments[name]) if _has(name, arguments) else ""
     if not text:
         raise ValueError(f"{name} must not be empty.")
-    return text
+    # A server, or one in front of it, may take an encoded slash for a slash.
+    if any(part in {".", ".."} for part in re.split(r"[/\\]", text)):
+        raise ValueError(_DOTS)
+    return quote(text, safe="")
 
 
 def _quoted(value: object) -> str:

@@ -1,7 +1,7 @@
 """Before the first word: the caller is looked up while the call is joined, and a redial goes on where it was."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -185,7 +185,7 @@ async def test_a_caller_who_withholds_their_number_is_not_looked_up(
 
 
 async def test_a_bug_of_ours_in_a_lookup_costs_no_call(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
-    async def broken(url: str, headers: Mapping[str, str]) -> bytes | None:
+    async def broken(url: str, headers: Mapping[str, str], allowed: Sequence[str] = ()) -> bytes | None:
         await trio.sleep(0.1)
         raise KeyError("a bug")
 

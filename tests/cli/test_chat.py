@@ -1,6 +1,7 @@
 """`callwarden chat` with a pipe for a terminal: what is typed goes in, a readable talk comes out."""
 
 import os
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -9,7 +10,7 @@ from daemon.chat import leg
 from daemon.cli.main import main
 from tests.test_docs import ROOT
 
-SHIPPED = ("--config", str(ROOT / "config.toml"))
+SHIPPED = ("--config", str(ROOT / "config.toml"), "--set", "agents.support.goodbye_margin=0s")
 
 
 def run(monkeypatch: pytest.MonkeyPatch, text: str, *arguments: str) -> Result:
@@ -18,7 +19,7 @@ def run(monkeypatch: pytest.MonkeyPatch, text: str, *arguments: str) -> Result:
     os.write(writing, text.encode())
     os.close(writing)
     monkeypatch.delenv("XAI_API_KEY", raising=False)
-    monkeypatch.setattr(leg, "SETTLED", 0.6)
+    monkeypatch.setattr(leg, "SETTLED", 0.1)
     with os.fdopen(reading) as stream:
         monkeypatch.setattr("daemon.cli.chat.standard_input", lambda: stream)
         return CliRunner().invoke(main, ["chat", *SHIPPED, *arguments])
@@ -83,3 +84,16 @@ def test_a_platform_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.exit_code == 69
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith("callwarden: could not join: cannot connect to 127.0.0.1:9:")
+
+
+def test_a_tool_of_ones_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(
+        'def find(order: str) -> str:\n    """Finds."""\n    return f"{order} is ready"\n'
+    )
+    tool = f'tools.find={{ type = "python", file = "{tmp_path}/shop.py:find" }}'
+    settings = ("--set", tool, "--set", 'agents.support.tools=["find"]')
+    result = run(monkeypatch, 'use find {"order": "42"}\n', "--sandbox", *settings)
+    lines = result.output.splitlines()
+    assert 'tool     find {"order": "42"}' in lines
+    assert 'gave     "42 is ready"' in lines
+    assert 'agent    The tool gave "42 is ready"' in lines

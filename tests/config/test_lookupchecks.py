@@ -46,15 +46,24 @@ def test_a_whole_lookup(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "https://crm.example.com", "https://h:8443/{called}", "http://127.0.0.1:8/x?n={caller}", "http://[::1]/?a=b"],
+    [
+        "",
+        "https://crm.example.com",
+        "https://h:8443/{called}",
+        "http://127.0.0.1:8/x?n={caller}",
+        "http://[::1]/?a=b",
+        "http://crm.internal/",
+    ],
 )
 def test_urls(tmp_path: Path, url: str) -> None:
-    assert loaded(tmp_path, table(f'url = "{url}"')).agents["support"].lookup.url == url
+    allowed = 'allow_private = ["127.0.0.1", "::1", "crm.internal"]'
+    assert loaded(tmp_path, table(f'url = "{url}"\n{allowed}')).agents["support"].lookup.url == url
 
 
 HOST = "{caller} and {called} may stand in the path or in the query, never in the host"
 BRACES = "braces stand only around caller and called, as in {caller}"
-PLAIN = "http:// is for this machine only (127.0.0.1, ::1, localhost); use https://"
+PLAIN = "expected a URL that starts with https://; http:// is for hosts in allow_private"
+PRIVATE = 'its host is not public; if that is meant, add allow_private = ["10.0.0.1"]'
 SHAPE = "expected a URL such as https://host/path, without query or fragment"
 POINTER = 'expected a JSON Pointer such as "/customer/name"'
 FIELD = "a field's name is a letter and then letters, digits and _, all lower case, at most 64"
@@ -71,6 +80,7 @@ HEADER = "a header's value is ASCII without line breaks, and without spaces arou
         ('url = "https://example.com/{{caller}}"', "] url", BRACES),
         ('url = "https://example.com/{caller"', "] url", BRACES),
         ('url = "http://crm.example.com/{caller}"', "] url", PLAIN),
+        ('url = "https://10.0.0.1/{caller}"', "] url", PRIVATE),
         ('url = "https://u:p@example.com/"', "] url", "a URL may not carry a user name or password"),
         ('url = "https://example.com/#x"', "] url", SHAPE),
         ('url = "https://example.com/a b"', "] url", SHAPE),

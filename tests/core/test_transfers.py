@@ -145,6 +145,7 @@ def test_a_wish_that_is_announced_late() -> None:
 def test_a_caller_who_speaks_before_it_begins_is_asked_what_they_want() -> None:
     call = announced()
     off = (ended(1.5, "the caller spoke"), output(CALLED_OFF))
+    assert call.conversation.tool_uses == set()  # nobody but us knows of it
     call.at(3.0, SPEECH_STARTED, *off)
     call.at(4.0, SPEECH_STOPPED)
     call.at(4.5, turn("r2"))  # the platform's own, which has seen it

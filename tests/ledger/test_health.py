@@ -43,6 +43,10 @@ def test_a_failure_of_what_began_before_it_came_back_is_none() -> None:
     health.recover()
     health.fail(LedgerUnavailable("gone"), since)  # a thread that hung all the time
     assert health.up
+    late = LedgerUnavailable("gone")
+    health.fail(late, since)
+    health.fail(late)  # nor is it one for whoever hears of it from the database
+    assert health.up
     health.fail(LedgerUnavailable("gone"), health.times)
     assert not health.up
 

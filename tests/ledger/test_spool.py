@@ -152,7 +152,7 @@ async def test_when_there_is_no_room_the_log_has_it_without_peoples_words(tmp_pa
                 await spool.put(operation)
         assert list(spool.waiting) == STORY
         lines = [line for line in logged() if line["event"] == "spooled_to_log"]
-        assert [json.loads(line["operation"])["do"] for line in lines] == [
+        assert [line["operation"]["do"] for line in lines] == [
             "claimed",
             "begun",
             "ended",
@@ -235,3 +235,20 @@ async def test_odd_text_goes_in_and_comes_out(place: Place) -> None:
     (operation,) = remains(place)
     assert isinstance(operation, Ended)
     assert operation.output == "nul \ufffd half ? line\nnext"
+
+
+async def test_nobody_is_told_before_it_is_on_the_disk(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    sync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").resolve())
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    spool = Spool(place, "dead")
+    await spool.put(STORY[0])
+    assert synced == [file_of(place), place.folder]  # a new file is lost without its folder
+    synced.clear()
+    await spool.put(STORY[1])
+    assert synced == [file_of(place)]

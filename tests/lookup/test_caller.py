@@ -1,6 +1,6 @@
 """Looking a caller up within the time there is, on a virtual clock."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import pytest
@@ -30,7 +30,7 @@ class Server:
         self.asked: list[tuple[str, Mapping[str, str]]] = []
         self._answer, self._after = answer, after
 
-    async def __call__(self, url: str, headers: Mapping[str, str]) -> bytes | None:
+    async def __call__(self, url: str, headers: Mapping[str, str], allowed: Sequence[str] = ()) -> bytes | None:
         self.asked.append((url, headers))
         await trio.sleep(self._after)
         if isinstance(self._answer, LookupFailed):

@@ -11,6 +11,7 @@ import trustme
 
 from daemon.errors import LookupFailed, StartError
 from daemon.lookup.fetching import LONGEST, open_fetch
+from daemon.tools import checked_transport
 from tests.lookup.servers import Behaviour, answers, says, serving
 
 
@@ -161,3 +162,12 @@ async def test_a_deadline_drops_a_slow_drip() -> None:
             await fetch(base, {})
         assert scope.cancelled_caught
         assert trio.current_time() - began < 1
+
+
+async def test_a_server_that_is_not_public_is_for_those_who_mean_it() -> None:
+    async with serving(answers(b"{}")) as (base, requests), open_fetch(checked_transport()) as fetch:
+        with trio.fail_after(5):
+            with pytest.raises(LookupFailed, match=r"^127.0.0.1 has no public address; if that is meant, add it to"):
+                await fetch(base, {})
+            assert requests == []
+            assert await fetch(base, {}, ["127.0.0.1"]) == b"{}"

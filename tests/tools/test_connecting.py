@@ -57,7 +57,7 @@ async def test_a_public_name_with_a_private_address(addresses: str, logged: Logg
     assert (json.loads(answer.output), answer.why) == ({"error": BLOCKED}, "address refused")
     assert not server.asked
     (line,) = logged()
-    assert line["why"] == "api.example.com has no public address; if that is meant, add it to allow_private of the tool"
+    assert line["why"] == "api.example.com has no public address; if that is meant, add it to allow_private"
 
 
 async def test_the_name_is_asked_once_for_each_request_and_the_answer_is_used() -> None:
