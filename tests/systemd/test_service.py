@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from daemon.sandbox.script import Leave, Script, Wait
+from daemon.sandbox.switchboard import SandboxCall
 from tests.configured import API_KEY
 from tests.process.nodes import present, until
 from tests.systemd.machine import Machine
@@ -28,6 +29,9 @@ async def test_the_package_starts_nothing_and_says_what_to_do(machine: Machine) 
     assert "callwarden-operators" in await machine.must("getent group callwarden-operators")
     assert await machine.must("stat -c '%a %U' /etc/callwarden/credentials") == "700 root"
     assert "SIGTERM" in await machine.must("zcat /usr/share/man/man1/callwarden.1.gz")
+    secrets = "printf key > xai-api-key; printf whsec_%s $(head -c 32 /dev/zero | base64) > xai-webhook-secret"
+    checked = "CREDENTIALS_DIRECTORY=. callwarden check --config /etc/callwarden/config.toml"
+    assert "good" in await machine.must(f"cd $(mktemp -d); {secrets}; {checked}")
     assert "_CALLWARDEN_COMPLETE" in await machine.must("cat /usr/share/bash-completion/completions/callwarden")
     newer = "callwarden.service.d" in await machine.must("ls /usr/lib/systemd/system")
     assert newer == (machine.systemd >= 254)
@@ -303,16 +307,71 @@ async def test_who_may_use_the_control_socket(machine: Machine) -> None:
     async with scene(machine) as world:
         world.configure()
         await machine.must("systemctl start callwarden")
-        place = "/run/callwarden/control.sock"
-        assert await machine.must(f"stat -c '%a %U %G' {place}") == "660 root callwarden-operators"
-        connect = f"import socket; socket.socket(socket.AF_UNIX).connect('{place}')"
+        assert await machine.must("stat -c '%a %U %G' /run/callwarden/control.sock") == "660 root callwarden-operators"
         await machine.do("useradd ada; useradd --groups callwarden-operators olga")
-        code, said = await machine.do(f'runuser -u ada -- python3 -c "{connect}"')
-        assert (code, "Permission denied" in said) == (1, True)
-        await machine.must(f'runuser -u olga -- python3 -c "{connect}"')
+        code, said = await machine.do("runuser -u ada -- callwarden status")
+        assert (code, "Permission denied" in said) == (3, True), said
+        assert "ready" in await machine.must("runuser -u olga -- callwarden status")
+        pause = "import httpx; httpx.Client(transport=httpx.HTTPTransport(uds='/run/callwarden/control.sock'))"
+        pause += ".post('http://cw/v1/pause').raise_for_status()"
+        await machine.must(f'runuser -u olga -- /opt/callwarden/bin/python3 -c "{pause}"')
+        olga = int(await machine.must("id -u olga"))
+        assert [line["uid"] for line in world.logged("operator")] == [olga]  # not nobody's
+        await machine.until("callwarden", "StatusText", "^paused, 0 calls$")
         await machine.must("systemctl stop callwarden")
         # Or asking a stopped daemon for its status would start it.
         assert await machine.show("callwarden-control.socket", "ActiveState") == "inactive"
+        assert (await machine.do("callwarden status"))[0] == 3
+        assert await machine.show("callwarden", "ActiveState") == "inactive"
+
+
+async def test_reloading_a_good_and_a_bad_configuration(machine: Machine) -> None:
+    async with scene(machine) as world:
+        world.configure()
+        await machine.must("systemctl start callwarden.socket callwarden")
+        assert await machine.show("callwarden", "CanReload") == "yes"
+        (call,) = await world.ring()
+        world.configure('agents.support greeting = "Good day from the new file."')
+        await machine.must("systemctl reload callwarden")
+        (fresh,) = await world.ring()
+        assert [greeting(call), greeting(fresh)] == [
+            "Thank you for calling. How can I help?",
+            "Good day from the new file.",
+        ]
+
+        world.configure("agents.support voice = 5")
+        code, _ = await machine.do("systemctl reload callwarden")
+        assert code != 0
+        assert await machine.show("callwarden", "ActiveState") == "active"
+        assert "[agents.support] voice" in machine.log()
+        await machine.until("callwarden", "StatusText", "^ready, 2 calls; reload refused: .*voice")
+        assert present(call)
+        (another,) = await world.ring()
+        assert greeting(another) == "Good day from the new file."
+
+        world.configure()
+        await machine.must("systemctl reload callwarden")
+        await machine.until("callwarden", "StatusText", "^ready, 3 calls$")
+        assert await machine.show("callwarden", "NRestarts") == "0"
+
+
+def greeting(call: SandboxCall) -> str:
+    """What the caller was greeted with."""
+    items = [
+        frame for session in call.sessions for frame in session.heard if frame["type"] == "conversation.item.create"
+    ]
+    return str(items[0]["item"]["content"][0]["text"])
+
+
+async def test_an_instance_is_reloaded_and_asked_by_its_own_socket(machine: Machine) -> None:
+    async with scene(machine) as world:
+        world.configure()
+        await machine.must("systemctl start callwarden.socket callwarden@blue callwarden@green")
+        for name in ("blue", "green"):
+            assert "ready" in await machine.must(f"callwarden status --socket /run/callwarden/{name}.sock")
+            await machine.must(f"systemctl reload callwarden@{name}")
+        await machine.must("systemctl stop callwarden@blue")
+        assert "ready" in await machine.must("callwarden status --socket /run/callwarden/green.sock")
 
 
 async def test_readiness_and_liveness(machine: Machine) -> None:
