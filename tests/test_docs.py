@@ -78,3 +78,10 @@ def test_the_examples_of_tools_are_right(tmp_path: Path) -> None:
     assert list(first.tools) == ["look_up_order", "book_slot"]
     schema = tomllib.loads(blocks[1])["tools"]["book_slot"]["parameters"]
     assert parameters(schema) == schema
+
+
+def test_the_runbook_has_every_alert() -> None:
+    rules = set(re.findall(r"^ +- alert: (\w+)", (ROOT / "monitoring" / "alerts.yml").read_text(), re.MULTILINE))
+    runbook = re.findall(r"^\| (Callwarden\w+) \|", (ROOT / "docs" / "handbook.md").read_text(), re.MULTILINE)
+    assert rules == set(runbook)
+    assert len(runbook) == len(rules)

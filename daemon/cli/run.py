@@ -19,6 +19,7 @@ from daemon.config import Config, load
 from daemon.errors import ConfigError, StartError
 from daemon.observe import log
 from daemon.operate.activation import Systemd
+from daemon.operate.signals import edges
 from daemon.operate.systemd import Notifier
 
 EXIT_MISSING = 69
@@ -62,11 +63,12 @@ def _load(path: Path, overrides: tuple[str, ...], notifier: Notifier) -> Config:
         refuse(error)
 
 
-def _run(daemon: Callable[[], Awaitable[int]], notifier: Notifier) -> tuple[int, str]:
+def _run(daemon: Callable[..., Awaitable[int]], notifier: Notifier) -> tuple[int, str]:
     """Run the daemon; gives the exit code, and in a line what kept it from starting, if something did."""
     code, problem, number = EXIT_MISSING, "", 0
     try:
-        code = trio.run(daemon)
+        with edges() as started:
+            code = trio.run(partial(daemon, task_status=started))
     except* StartError as group:
         problem, number = str(_first(group)), _errno(_first(group))
     except* ConfigError as group:
