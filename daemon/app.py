@@ -18,7 +18,9 @@ READY. Stop: see `drain.py`. Nothing here knows what a call does.
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 
 import structlog
 import trio
@@ -32,7 +34,7 @@ from daemon.config import Config
 from daemon.core.incoming import IncomingCall
 from daemon.drain import drain, lame_duck, report
 from daemon.ledger.base import Ledger
-from daemon.ledger.open import open_ledger
+from daemon.ledger.open import OpenLedger, open_ledger
 from daemon.lookup.fetching import Fetch, open_fetch
 from daemon.observe.clock import WallClock, system_clock
 from daemon.observe.entries import log_entries
@@ -91,6 +93,7 @@ async def run_daemon(
         open_fetch(checked_transport()) as fetch,
         open_recorder(config.recording.directory, keep=config.recording.keep) as recorder,
         open_tracing(config.tracing.endpoint, config.tracing.ratio, opened.node, feed.watch) as traceparent,
+        AsyncExitStack() as later,
     ):
         setting = make_setting(
             config, platform, opened.ledger, feed, wall, random.Random(), tools, fetch=fetch, recorder=recorder
@@ -104,19 +107,36 @@ async def run_daemon(
         server = make_server(setting, supervisor, listeners, verifier, quiet, count=instruments.metrics.webhook)
 
         def ready(recovered: int) -> None:
-            structlog.get_logger().info("ready", listening=addresses(listeners), agents=sorted(config.agents))
-            notifier.ready(f"ready, {counted(recovered, 'call')} recovered" if recovered else "ready")
+            _tell_ready(addresses(listeners), sorted(config.agents), notifier, recovered)
             task_status.started(addresses(listeners))
 
-        reloader = Reloader(read, supervisor, verifier, platform, stop, notifier, noted=instruments.metrics.reload)
+        equip, told = partial(_equip, later), instruments.metrics.reload
+        reloader = Reloader(read, equip, supervisor, verifier, platform, stop, notifier, noted=told)
         parts = Parts(supervisor, server, quiet, opened, reloader, stop, systemd)
         async with operating(config, parts, instruments):
             past = Past(orphans=opened.orphans, news=opened.keeper.news, report=opened.keeper.report)
             code = await serve_calls(setting, supervisor, server, stop, notifier, ready, past)
-            if not stop.making_room:  # or the successor sees to it
-                await deliveries.flush(opened.database, config)
+            await _deliver_the_last(config, opened, stop)
     structlog.get_logger().info("stopped", code=code)
     return code
+
+
+async def _deliver_the_last(config: Config, opened: OpenLedger, stop: Stop) -> None:
+    """Send what is owed to whoever is told of calls, unless a successor sees to it."""
+    if not stop.making_room:
+        await deliveries.flush(opened.database, config)
+
+
+def _tell_ready(names: list[str], agents: list[str], notifier: Notifier, recovered: int) -> None:
+    structlog.get_logger().info("ready", listening=names, agents=agents)
+    notifier.ready(f"ready, {counted(recovered, 'call')} recovered" if recovered else "ready")
+
+
+async def _equip(stack: AsyncExitStack, setting: Setting, config: Config) -> Setting:
+    """Give a setting the tools of another configuration; they stay open as long as the stack, as calls may use them."""
+    if config.tools == setting.config.tools:
+        return setting
+    return replace(setting, tools=await stack.enter_async_context(open_tools(config.tools)))
 
 
 async def serve_calls(

@@ -4,7 +4,7 @@
     └─ services nursery
        ├─ signals ............. operate/signals.py
        ├─ reloader ............ reload.py
-       ├─ loop lag, deliveries owed, watchdog
+       ├─ loop lag, deliveries owed, watchdog, status
        ├─ deliveries .......... deliveries/, out of the ledger's outbox
        └─ operator server ..... operate/api.py on the control socket and on loopback
 

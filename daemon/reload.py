@@ -8,17 +8,18 @@ Used by `app.py` only. Owner of no nursery; `work` is a task of its own. Wishes 
 one more load. Imports calls.supervisor, config, operate, web.signature.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import structlog
 import trio
 
+from daemon.calls.setting import Setting
 from daemon.calls.supervisor import Supervisor
 from daemon.config import Config, every_secret
 from daemon.config.changes import as_far_as_running, changes, restart_keys
 from daemon.core.snapshots import Reloaded
-from daemon.errors import ConfigError, NotNow
+from daemon.errors import ConfigError, NotNow, Problem, StartError
 from daemon.observe import log
 from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
@@ -27,6 +28,8 @@ from daemon.web.signature import Verifier, secrets_in
 
 Read = Callable[[], Config]
 """Reads the configuration, blocking. Errors: `ConfigError`."""
+Equip = Callable[[Setting, Config], Awaitable[Setting]]
+"""Gives a setting what another configuration needs to be open. Errors: `StartError`."""
 Noted = Callable[[float | None], None]
 """Told when a reload worked, Unix seconds, or None for one that was refused; for the metrics."""
 
@@ -46,6 +49,7 @@ class Reloader:
     def __init__(
         self,
         read: Read | None,
+        equip: Equip,
         supervisor: Supervisor,
         verifier: Verifier,
         platform: Xai,
@@ -54,6 +58,7 @@ class Reloader:
         noted: Noted = lambda _: None,
     ) -> None:
         self._read = read
+        self._equip = equip
         self._supervisor = supervisor
         self._verifier = verifier
         self._platform = platform
@@ -87,14 +92,27 @@ class Reloader:
             await self._wanted.wait()
             load, self._next, self._wanted = self._next, Load(), trio.Event()
             try:
-                load.result = await self._load(load)
-            except ConfigError as error:
-                load.result = error
-                self._refuse(error)
-            except NotNow as error:
-                load.result = error
-                structlog.get_logger().warning("reload_ignored", why=str(error))
-            load.done.set()
+                await self._carry_out(load)
+            except* Exception as bugs:
+                # Calls go on, whatever is wrong with us: the old generation holds.
+                structlog.get_logger().error("reload_failed", exc_info=bugs)
+                load.result = NotNow("an error in Callwarden kept it from reloading; the log has it")
+                self._noted(None)
+            finally:
+                load.done.set()
+
+    async def _carry_out(self, load: Load) -> None:
+        try:
+            load.result = await self._load(load)
+        except ConfigError as error:
+            load.result = error
+            self._refuse(error)
+        except StartError as error:  # something that the new configuration needs can't be opened
+            load.result = ConfigError(Problem("configuration", str(error)))
+            self._refuse(load.result)
+        except NotNow as error:
+            load.result = error
+            structlog.get_logger().warning("reload_ignored", why=str(error))
 
     async def _load(self, load: Load) -> Reloaded:
         if self._read is None:
@@ -104,8 +122,10 @@ class Reloader:
         self._notifier.reloading("reloading the configuration")
         try:
             config = await trio.to_thread.run_sync(self._read)
+            held = as_far_as_running(self._supervisor.setting.config, config)
+            equipped = await self._equip(self._supervisor.setting, held)
             self._check_stopping()
-            return self._take_up(config)
+            return self._take_up(config, held, equipped)
         finally:
             # Also after a failure: we are as ready as before.
             self._notifier.ready("paused" if self._supervisor.paused else "ready")
@@ -114,10 +134,9 @@ class Reloader:
         if self._stop.draining.is_set():
             raise NotNow("the daemon drains: it takes no more calls, so there is nothing to reload for")
 
-    def _take_up(self, config: Config) -> Reloaded:
+    def _take_up(self, config: Config, held: Config, equipped: Setting) -> Reloaded:
         """Let it hold, from this moment on. Plain, so that nobody ever sees half of it."""
         present = self._supervisor.setting
-        held = as_far_as_running(present.config, config)
         changed, waiting = changes(present.config, held), restart_keys(present.config, config)
         generation = present.generation
         if changed:
@@ -125,7 +144,7 @@ class Reloader:
             self._verifier.trust(secrets_in(held), held.server.clock_tolerance)
             self._platform.follow(held.platform.xai)
             generation += 1
-            self._supervisor.adopt(replace(present, config=held, generation=generation, loaded_at=present.wall()))
+            self._supervisor.adopt(replace(equipped, config=held, generation=generation, loaded_at=present.wall()))
             if "log.level" in changed:
                 log.set_level(held.log.level)
         self.restart_keys, self.failure = waiting, ""

@@ -69,13 +69,13 @@ async def test_a_caller_is_looked_up_and_headers_are_data(tmp_path: Path) -> Non
 async def test_drain_lets_calls_end_by_themselves(tmp_path: Path) -> None:
     drain = Drain(deadline=5.0, lame_duck=0.2)
     async with live_daemon(configuration(drain=drain), tmp_path) as live:
-        call = await live.ring(Script(steps=(Wait(0.6), Leave()), seconds_per_word=0.01))
+        call = await live.ring(Script(steps=(Wait(1.5), Leave()), seconds_per_word=0.01))
         kill()
         await trio.sleep(0.1)
         # Lame duck: no longer ready, so that a balancer goes elsewhere, but nobody is turned away yet.
         assert (await live.client.get("/readyz")).status_code == 503
         assert (await live.announce(live.board.place(LEAVES))).status_code == 200
-        await trio.sleep(0.2)
+        await trio.sleep(0.5)
         with pytest.raises(httpx.TransportError):
             await live.announce(live.board.place(LEAVES))
         assert not call.over.is_set()

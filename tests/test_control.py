@@ -8,9 +8,9 @@ import httpx
 import msgspec
 import trio
 
-from daemon.config import Agent, Config, Destination, Drain, Number
+from daemon.config import Agent, Config, Destination, Drain, HttpTool, Number
 from daemon.config.records import Limits
-from daemon.errors import ConfigError, Problem
+from daemon.errors import ConfigError, Problem, StartError
 from daemon.sandbox.script import Leave, Say, Script, Wait
 from tests.configured import CALLED, CALLER, configuration
 from tests.conftest import Logged
@@ -230,6 +230,24 @@ async def test_a_bad_file_changes_nothing(tmp_path: Path, logged: Logged) -> Non
         kill()
 
 
+async def test_a_bug_of_ours_in_a_reload_ends_no_call(tmp_path: Path, logged: Logged) -> None:
+    errors: list[Exception] = [ZeroDivisionError("a bug"), StartError("no certificates")]
+
+    def broken(config: Config) -> Config:
+        raise errors.pop()
+
+    async with live_daemon(configuration(drain=QUICK), tmp_path, read=broken) as live:
+        call = await live.ring(STAYS)
+        refused = await post(live, "/v1/reload")
+        assert (refused.status_code, refused.json()["problems"][0]["what"]) == (422, "no certificates")
+        assert (await post(live, "/v1/reload")).status_code == 409
+        assert (await get(live, f"/v1/calls/{call.id}"))["call"]["generation"] == 1
+        kill()
+        await trio.sleep(0.05)
+        kill()
+    assert "reload_failed" in [line["event"] for line in logged()]
+
+
 async def test_keys_that_need_a_restart_are_named_and_keep_their_value(tmp_path: Path) -> None:
     def moved(config: Config) -> Config:
         server = msgspec.structs.replace(config.server, bind=("127.0.0.1:1",), clock_tolerance=60.0)
@@ -255,6 +273,23 @@ async def test_webhook_secrets_and_routes_hold_at_once(tmp_path: Path) -> None:
         assert refused.json()["result"] == "unrouted"
         metrics = (await live.control.get("/metrics")).text
         assert 'callwarden_admission_refusals_total{cause="unrouted"} 1.0' in metrics
+        kill()
+
+
+async def test_a_tool_that_comes_with_a_reload(tmp_path: Path) -> None:
+    def equipped(config: Config) -> Config:
+        tool = HttpTool(description="Looks up an order.", url="https://orders.test/")
+        agent = Agent(instructions="Help.", greeting="Welcome.", tools=("hang_up", "lookup_order"))
+        return msgspec.structs.replace(config, tools={"lookup_order": tool}, agents={"support": agent})
+
+    async with live_daemon(configuration(drain=QUICK), tmp_path, read=equipped) as live:
+        assert (await post(live, "/v1/reload")).json()["changed"] == ["agents.support.tools", "tools.lookup_order"]
+        call = await live.ring(STAYS)
+        await eventually(lambda: call.session and call.session.spoken)
+        assert call.session is not None
+        assert "lookup_order" in str(call.session._settings)
+        kill()
+        await trio.sleep(0.05)
         kill()
 
 

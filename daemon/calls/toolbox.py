@@ -145,6 +145,7 @@ class Toolbox:
             called=owner.incoming.called,
             agent=owner.conversation.agent.name,
             idempotency_key=idempotency_key(owner.id, use.id),
+            traceparent=owner.setting.traceparent(owner.id),
         )
 
     async def _run(self, tool: Tool, use: ToolUse) -> Answer:

@@ -27,7 +27,6 @@ NEEDS_RESTART: Final[tuple[KeyPath, ...]] = (
     ("platform", "xai", "base_url"),
     ("platform", "xai", "websocket_url"),
     ("platform", "xai", "ca_file"),
-    ("tools",),
     ("recording",),
     ("ledger",),
     ("deliveries",),

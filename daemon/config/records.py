@@ -42,7 +42,10 @@ class Server(Struct, frozen=True, kw_only=True):
     """`[server]`: the public door, at which the platform announces calls."""
 
     bind: Annotated[tuple[Bind, ...], Meta(min_length=1), Check(distinct)] = ("127.0.0.1:8080",)
-    """Addresses to listen on: `host:port`, `[ipv6]:port`, `unix:/path` or `fd://3`. Port 0 picks a free one."""
+    """Addresses to listen on: `host:port`, `[ipv6]:port`, `unix:/path` or `fd://3`. Port 0 picks a free one.
+
+    In place of the default, what systemd passes under the name `http` is used.
+    """
     webhook_path: WebhookPath = "/xai/sip-webhook"
     """Path at which deliveries arrive."""
     public_url: PublicUrl = ""

@@ -16,3 +16,5 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the agent that uses the tool."""
     idempotency_key: str = ""
     """The same whenever this use of the tool is run again, and for no other use."""
+    traceparent: str | None = None
+    """The W3C Trace Context of this use, for requests of yours; None if the call is not traced."""

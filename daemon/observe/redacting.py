@@ -16,7 +16,8 @@ from daemon.core.redaction import short_number
 HIDDEN: Final = "****"
 _SECRET_KEYS: Final = frozenset({"api_key", "authorization", "password", "secret", "token"})
 # Ids are ours or the platform's, and a line without them is worth little.
-_IDS: Final = frozenset({"call_id", "epoch", "id", "node", "timestamp", "webhook_id"})
+# `operation` is what the ledger could not keep (spooled_to_log): it is to be written back, so it must be whole.
+_IDS: Final = frozenset({"call_id", "epoch", "id", "node", "operation", "timestamp", "webhook_id"})
 _LOOKS: Final = re.compile(r"wh(?:sec|sk|pk)_[A-Za-z0-9+/=_-]+|xai-[A-Za-z0-9_-]{16,}|(?<=[Bb]earer )[!-~]+")
 _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}(?![0-9])")
 # Card numbers, numbers without their plus, whatever was typed or said digit by digit; but no part of an id.

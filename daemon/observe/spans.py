@@ -98,20 +98,18 @@ class CallTraces:
                 self._close(call, TRANSFER, "", at, failure=result)
             case journal.DigitsCollected(count=count, trigger=trigger):
                 call.span.add_event("keypad entry", {"count": count, "trigger": trigger}, timestamp=at)
+            case journal.ToolCalled(name=name):
+                self._tool_began(call_id, name, at)
+            case journal.ToolEnded(name=name, why=why):
+                self._close(call, "tool", name, at, failure=why)
             case journal.HangUpAsked() | journal.GoodbyeSaid() | journal.CheckedIn() | journal.HangUpOwed():
                 call.span.add_event(type(entry).__name__, timestamp=at)
             case _:
                 pass
 
-    def tool_began(self, call_id: str, name: str, at: float) -> None:
-        """The model uses a tool, at this moment in Unix seconds."""
+    def _tool_began(self, call_id: str, name: str, at: int) -> None:
         about = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name}
-        self._open(call_id, "tool", name, f"execute_tool {name}", round(at * 1e9), about)
-
-    def tool_ended(self, call_id: str, name: str, at: float, why: str = "") -> None:
-        """It gave its output; `why` says what went wrong, in words of ours, if something did."""
-        if call_id in self._calls:
-            self._close(self._calls[call_id], "tool", name, round(at * 1e9), failure=why)
+        self._open(call_id, "tool", name, f"execute_tool {name}", at, about)
 
     def traceparent(self, call_id: str) -> str | None:
         """What to send along with a request that is made for a call (W3C Trace Context); None if it is not traced."""

@@ -104,6 +104,8 @@ class HttpTool:
         headers = httpx.Headers({} if content is None else {"Content-Type": "application/json"})
         headers.update({name: value.reveal() for name, value in self._tool.headers.items()})
         headers.update({"Idempotency-Key": call.idempotency_key, "X-Callwarden-Call": call.id})
+        if call.traceparent is not None:
+            headers["Traceparent"] = call.traceparent
         return partial(
             self._client.stream,
             self._tool.method,

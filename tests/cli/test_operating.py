@@ -1,9 +1,11 @@
 """The commands that talk to a running daemon, as an operator types them; the daemon is real, and so is its socket."""
 
+import io
 import json
 import shutil
 import socket as sockets
 import subprocess
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -11,16 +13,20 @@ import msgspec
 import pytest
 import trio
 from click.testing import CliRunner, Result
+from rich.console import Console, Group
 
+from daemon.cli.drain import countdown
 from daemon.cli.main import main
 from daemon.cli.rates import Rates
-from daemon.cli.status import length
+from daemon.cli.status import length, render
 from daemon.config import Config, Drain
 from daemon.config.records import Limits
+from daemon.core.snapshots import DrainView, LedgerView
 from daemon.errors import ConfigError, Problem
 from daemon.sandbox.script import Leave, Say, Script, Wait
 from tests.configured import CALLED, configuration
 from tests.live import Live, eventually, kill, live_daemon
+from tests.operate.fakes import FakeDesk
 
 QUICK = Drain(deadline=5.0, lame_duck=0.0)
 STAYS = Script()
@@ -253,3 +259,51 @@ def test_rates_of_a_minute() -> None:
     assert rates.per_minute("callwarden_calls_started_total") == 0.0
     # Nothing has come of late: what is known from before.
     assert rates.quantile(0.75, "callwarden_pickup_seconds", step="sent") == pytest.approx(0.15)
+
+
+def test_a_daemon_that_is_not_well() -> None:
+    well = FakeDesk(state="closing").status()
+    troubled = msgspec.structs.replace(
+        well,
+        ledger=LedgerView(up=False, why="disk full", claims=False),
+        drain=DrainView(reasons=("SIGTERM",), closed=True, seconds=61.0),
+        reload_failure="config.toml: x: wrong",
+        restart_keys=("server.bind",),
+        watchers=2,
+        events_dropped=3,
+        log_dropped=4,
+        loop_lag=None,
+    )
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(render(troubled))
+    shown = console.export_text()
+    for words in (
+        "closing, up 1s",
+        "wanted by SIGTERM; what is left is hung up in 1m 01s",
+        "a hang-up for owed, 3s: operator uid 0",
+        "down: disk full",
+        "refused: config.toml: x: wrong",
+        "needed for server.bind",
+        "unknown (99 of 100",
+        "2; 3 events",
+        "4 lines were lost",
+    ):
+        assert words in shown
+    early = msgspec.structs.replace(troubled, drain=DrainView(reasons=("SIGTERM",), closed=False, seconds=None))
+    assert countdown(early) == "0 calls left; calls are still taken for a moment"
+    assert countdown(troubled) == "0 calls left, hung up in 1m 01s"
+
+
+def test_the_whole_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    pressed: list[float] = []
+
+    def looked_away(descriptor: int | None, seconds: float) -> bool:
+        pressed.append(seconds)
+        return len(pressed) == 3
+
+    monkeypatch.setattr("daemon.cli.top._pressed", looked_away)
+    monkeypatch.setattr("daemon.cli.top.daemon_at", lambda socket: nullcontext())
+    monkeypatch.setattr("daemon.cli.top.picture", lambda client, rates, lines: Group("a picture"))
+    result = invoke("top", "--interval", "0.5")
+    assert result.exit_code == 0
+    assert pressed == [0.5, 0.5, 0.5]

@@ -135,15 +135,18 @@ def test_tools_and_what_is_sent_along(traces: CallTraces, memory: InMemorySpanEx
     outside = traces.traceparent("c")
     assert outside is not None
     assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", outside)
-    traces.tool_began("c", "lookup_order", 104.0)
+    told(traces, journal.ToolCalled(name="lookup_order"), start=104)
     within = traces.traceparent("c")
     assert within is not None
     assert within.split("-")[1] == outside.split("-")[1]
     assert within != outside
-    traces.tool_ended("c", "lookup_order", 105.0)
-    traces.tool_began("c", "lookup_order", 106.0)
-    traces.tool_ended("c", "lookup_order", 107.0, "time limit 5s")
-    traces.tool_ended("nobody", "lookup_order", 107.0)
+    told(
+        traces,
+        journal.ToolEnded(name="lookup_order", seconds=1, ok=True, why=""),
+        journal.ToolCalled(name="lookup_order"),
+        journal.ToolEnded(name="lookup_order", seconds=1, ok=False, why="time limit 5s"),
+        start=105,
+    )
     told(traces, ended(), start=110.0)
     tools = [span for span in memory.get_finished_spans() if span.name == "execute_tool lookup_order"]
     assert [(seconds(span), span.status.description) for span in tools] == [((4, 5), None), ((6, 7), "time limit 5s")]

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 
@@ -99,6 +100,14 @@ async def test_the_key_is_that_of_the_use() -> None:
     assert keys[0] == keys[1] != keys[2]
     assert all(len(key) == 64 for key in keys)
     assert idempotency_key("a", "b\r\nX: \ud800")
+
+
+async def test_a_traced_call_says_so() -> None:
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    async with opened(says(200, "{}")) as (server, it):
+        traced = msgspec.structs.replace(asking("u1"), traceparent=parent)
+        await it.run(traced, ToolUse(id="u1", name="it", arguments='{"order": "42"}'))
+    assert server.asked[0].headers["traceparent"] == parent
 
 
 async def test_nothing_is_kept_from_one_call_to_the_next() -> None:
