@@ -191,7 +191,6 @@ async def test_two_instances_share_the_door(machine: Machine) -> None:
         world.configure()
         machine.drop_in("callwarden.socket", "[Socket]\nService=callwarden@blue.service\n")
         await machine.must("systemctl start callwarden.socket callwarden@blue")
-        await world.ring(1)
         ringing = trio.CancelScope()
 
         async def keep_ringing(task_status: trio.TaskStatus[None]) -> None:
@@ -202,16 +201,15 @@ async def test_two_instances_share_the_door(machine: Machine) -> None:
             await nursery.start(keep_ringing)
             for old, new in (("blue", "green"), ("green", "blue")) * 2:
                 await machine.must(f"systemctl start callwarden@{new}")
-                for call in world.board.calls.values():
-                    call.end("caller")
                 await machine.must(f"systemctl stop callwarden@{old}")
             await trio.sleep(0.5)
             ringing.cancel()
         assert world.failures == []
+        assert {call.hang_ups for call in world.board.calls.values()} == {0}
         rung = len(world.board.calls)
         assert rung > 100
         assert await machine.show("callwarden@blue", "ActiveState") == "active"
-        await until(lambda: None not in world.ledger().values(), 5, "every call has its receipt")
+        await until(lambda: None not in world.ledger().values(), 15, "every call has its receipt")
         assert set(world.ledger().values()) == {"caller_left"}
     sys.stdout.write(f"\n{machine.suite}: four changes between blue and green, {rung} webhooks, none lost\n")
 
@@ -310,7 +308,7 @@ async def test_who_may_use_the_control_socket(machine: Machine) -> None:
         assert await machine.must("stat -c '%a %U %G' /run/callwarden/control.sock") == "660 root callwarden-operators"
         await machine.do("useradd ada; useradd --groups callwarden-operators olga")
         code, said = await machine.do("runuser -u ada -- callwarden status")
-        assert (code, "Permission denied" in said) == (3, True), said
+        assert (code, "permission denied" in said) == (3, True), said
         assert "ready" in await machine.must("runuser -u olga -- callwarden status")
         pause = "import httpx; httpx.Client(transport=httpx.HTTPTransport(uds='/run/callwarden/control.sock'))"
         pause += ".post('http://cw/v1/pause').raise_for_status()"
@@ -334,10 +332,9 @@ async def test_reloading_a_good_and_a_bad_configuration(machine: Machine) -> Non
         world.configure('agents.support greeting = "Good day from the new file."')
         await machine.must("systemctl reload callwarden")
         (fresh,) = await world.ring()
-        assert [greeting(call), greeting(fresh)] == [
-            "Thank you for calling. How can I help?",
-            "Good day from the new file.",
-        ]
+        await until(lambda: bool(greeting(call) and greeting(fresh)), 5, "both are greeted")
+        assert greeting(call) == "Thank you for calling. How can I help?"
+        assert greeting(fresh) == "Good day from the new file."
 
         world.configure("agents.support voice = 5")
         code, _ = await machine.do("systemctl reload callwarden")
@@ -347,7 +344,7 @@ async def test_reloading_a_good_and_a_bad_configuration(machine: Machine) -> Non
         await machine.until("callwarden", "StatusText", "^ready, 2 calls; reload refused: .*voice")
         assert present(call)
         (another,) = await world.ring()
-        assert greeting(another) == "Good day from the new file."
+        await until(lambda: greeting(another) == "Good day from the new file.", 5, "greeted as before")
 
         world.configure()
         await machine.must("systemctl reload callwarden")
@@ -356,11 +353,11 @@ async def test_reloading_a_good_and_a_bad_configuration(machine: Machine) -> Non
 
 
 def greeting(call: SandboxCall) -> str:
-    """What the caller was greeted with."""
+    """What the caller was greeted with; empty before."""
     items = [
         frame for session in call.sessions for frame in session.heard if frame["type"] == "conversation.item.create"
     ]
-    return str(items[0]["item"]["content"][0]["text"])
+    return str(items[0]["item"]["content"][0]["text"]) if items else ""
 
 
 async def test_an_instance_is_reloaded_and_asked_by_its_own_socket(machine: Machine) -> None:
