@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -138,7 +138,8 @@ class Postgres:
         assert self.process is not None
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         for pid in [self.process.pid, *map(int, children)]:
-            os.kill(pid, signal_number)
+            with suppress(ProcessLookupError):  # one that has ended meanwhile
+                os.kill(pid, signal_number)
 
     def make_database(self, name: str, *, like: str = "template0") -> str:
         """Make a database; gives its URL."""

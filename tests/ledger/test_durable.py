@@ -60,16 +60,18 @@ async def test_the_news_of_a_call_are_owed_with_it(house: House) -> None:
 async def test_of_a_thousand_deliveries_to_three_nodes_one_wins_for_each_call(house: House) -> None:
     won: list[str] = []
     dice = random.Random(4)
-    async with (
-        house.ledger("a", lease=60.0) as a,
-        house.ledger("b", lease=60.0) as b,
-        house.ledger("c", lease=60.0) as c,
-    ):
+    refuses = {"lease": 60.0, "on_failure": "refuse"}
+    async with house.ledger("a", **refuses) as a, house.ledger("b", **refuses) as b, house.ledger("c", **refuses) as c:
 
         async def deliver(call_id: str, webhook_id: str) -> None:
-            node = dice.choice([a, b, c])
-            if await node.ledger.claim(incoming(call_id, webhook_id), "support"):
-                won.append(call_id)
+            for _ in range(50):
+                try:
+                    if await dice.choice([a, b, c]).ledger.claim(incoming(call_id, webhook_id), "support"):
+                        won.append(call_id)
+                except LedgerUnavailable:
+                    await trio.sleep(0.2)  # 503, on a machine that is too slow for so many; the sender tries again
+                else:
+                    return
 
         async with trio.open_nursery() as nursery:
             for number in range(1000):
@@ -77,10 +79,10 @@ async def test_of_a_thousand_deliveries_to_three_nodes_one_wins_for_each_call(ho
                 # Half are repeats of one delivery, half announce the same call under ids of their own.
                 webhook_id = f"msg-{call_id}" if number % 40 < 20 else f"msg-{call_id}-{number}"
                 nursery.start_soon(deliver, call_id, webhook_id)
-        assert sorted(won) == sorted({f"call-{number}" for number in range(20)})
-        held = [*a.ledger.held, *b.ledger.held, *c.ledger.held]
-        assert sorted(held) == sorted(won)
-        assert news_of(a) + news_of(b) + news_of(c) == []
+        taken = [*a.ledger.held, *b.ledger.held, *c.ledger.held]
+        adopted = [item for node in (a, b, c) for item in news_of(node) if isinstance(item, Adopted)]
+        found = [orphan.incoming.call_id for item in adopted for orphan in item.orphans]
+        assert sorted(taken) == sorted(won + found) == sorted({f"call-{number}" for number in range(20)})
 
 
 async def test_a_claim_whose_answer_was_lost_is_made_again_by_the_next_delivery(house: House) -> None:
@@ -276,6 +278,53 @@ async def test_ours_asks_when_the_lease_may_have_run_out(house: House, nursery: 
         a.lease.until = 0.0
         assert not await a.ledger.ours("call-1")
         nursery.cancel_scope.cancel()
+
+
+async def test_a_claim_of_an_epoch_that_is_over_is_nobodys_by_itself(house: House, nursery: trio.Nursery) -> None:
+    """We were relieved, and knew, before the answer came: what was written belongs to whoever adopts it."""
+    with house.parts(lease=60.0) as parts:
+        await parts.keeper.open()
+        answers: list[bool] = []
+
+        async def claim() -> None:
+            answers.append(await parts.ledger.claim(incoming("call-1"), "support"))
+
+        with house.held_up():
+            nursery.start_soon(claim)
+            await trio.sleep(0.05)
+            parts.lease.begin()
+        await until(lambda: bool(answers))
+        assert answers == [False]
+        assert "call-1" not in parts.ledger.held
+
+
+async def test_a_doubtful_claim_that_is_given_up_is_found_by_the_next_heartbeat(house: House) -> None:
+    with house.parts(lease=60.0) as parts:
+        await parts.keeper.open()
+        async with trio.open_nursery() as nursery:
+            with house.held_up():
+                nursery.start_soon(parts.ledger.claim, incoming("call-1"), "support")
+                await trio.sleep(0.05)
+                parts.lease.until = 0.0
+            await until(lambda: "call-1" in parts.ledger.held)  # now it waits for a heartbeat, and there is none
+            nursery.cancel_scope.cancel()
+        assert "call-1" not in parts.ledger.held
+        await parts.keeper._beat()
+        (news,) = news_of(parts)
+        assert isinstance(news, Adopted)
+        assert await parts.ledger.ours("call-1")
+
+
+async def test_tools_of_a_call_that_is_not_ours_are_looked_up(house: House) -> None:
+    with house.parts("a") as a, house.parts("b") as b:
+        await a.keeper.open()
+        await b.keeper.open()
+        await a.ledger.claim(incoming("call-1"), "support")
+        await a.ledger.begin_effect("call-1", USE)
+        assert await b.ledger.effects("call-1") == (Effect(use=USE),)
+        assert await b.ledger.effects("call-2") == ()
+        b.health.fail(LedgerUnavailable("down"))
+        assert await b.ledger.effects("call-1") == ()
 
 
 async def test_ours_renews_the_lease(house: House) -> None:

@@ -44,6 +44,7 @@ class Node:
             f"ledger.url=sqlite:///{self.folder}/ledger.db",
             f"ledger.directory={self.folder}",
             f"ledger.node={name}",
+            f"operator.socket={self.folder}/control.sock",
             *settings,
         )
         self.process: trio.Process | None = None
