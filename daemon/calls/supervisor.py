@@ -166,7 +166,9 @@ class Supervisor:
         if self._tasks is None:
             await trio.lowlevel.checkpoint()
         else:
-            await self._tasks.start(_turn, name="heartbeat")
+            ran = trio.Event()
+            self._tasks.start_soon(_turn, ran, name="heartbeat")
+            await ran.wait()
 
     async def _supervise(self, call: Call, offer: Offer, plan: Plan) -> None:
         """See one call through. Nothing but a cancellation ever leaves this function."""
@@ -293,5 +295,6 @@ class Supervisor:
         self._changed = trio.Event()
 
 
-async def _turn(*, task_status: trio.TaskStatus[None]) -> None:
-    task_status.started()
+async def _turn(ran: trio.Event) -> None:
+    ran.set()
+    await trio.lowlevel.checkpoint()

@@ -21,7 +21,7 @@ from daemon.sandbox.switchboard import SandboxCall, Switchboard
 from tests.configured import API_KEY, SIGNING_SECRET
 from tests.deploy.proxies import PROXIES, Proxy, need, open_proxy
 from tests.postgres import open_postgres
-from tests.process.nodes import Node, until
+from tests.process.nodes import Node, ending, until
 
 pytestmark = pytest.mark.exhaustive
 
@@ -43,11 +43,10 @@ class Street:
         """Everybody who has dialled."""
         return list(self._board.calls.values())
 
-    async def dial(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def dial(self) -> None:
         """Go on until cancelled; then wait for the answers that are on their way."""
         async with self._proxy.client() as client, trio.open_nursery() as senders:
             with trio.CancelScope() as self.dialling:
-                task_status.started()
                 while True:
                     script = Script(steps=(Wait(self._dice.uniform(2, 5)), Leave()), seconds_per_word=0.01)
                     senders.start_soon(self._deliver, client, self._board.place(script))
@@ -75,7 +74,7 @@ async def test_no_webhook_is_lost_and_no_call_is_ended_by_us(
         async with open_sandbox(board) as address:
             shared = (f"ledger.url={server.url}", "ledger.lease=4s", f"drain.lame_duck={LAME_DUCK:g}s")
             nodes = [Node(tmp_path, address, name=f"node-{number}", settings=shared) for number in (1, 2)]
-            try:
+            async with ending(*nodes):
                 for node in nodes:
                     await node.start()
                 places = [node.url.removeprefix("http://").partition("/")[0] for node in nodes]
@@ -83,7 +82,7 @@ async def test_no_webhook_is_lost_and_no_call_is_ended_by_us(
                     await trio.sleep(1.5)
                     street = Street(proxy, board)
                     async with trio.open_nursery() as nursery:
-                        await nursery.start(street.dial)
+                        nursery.start_soon(street.dial)
                         await trio.sleep(2)
                         for node in (*nodes, *nodes):
                             node.signal(signal.SIGTERM)
@@ -101,9 +100,6 @@ async def test_no_webhook_is_lost_and_no_call_is_ended_by_us(
                 for node in nodes:
                     assert await node.stop() == 0
                     assert "Traceback" not in node.log
-            finally:
-                for node in nodes:
-                    await node.close()
     with capsys.disabled():
         sys.stdout.write(
             f"\n{name}: {len(street.calls)} calls over four restarts, none lost, none ended by us; "

@@ -113,9 +113,10 @@ class Node:
     async def ended(self) -> int:
         """Wait for its end; gives the exit code."""
         assert self.process is not None
-        process, self.process = self.process, None
         with trio.fail_after(30):
-            return await process.wait()
+            code = await self.process.wait()
+        self.process = None  # and not before: whatever keeps us from waiting, it is there to be ended
+        return code
 
     async def close(self) -> None:
         """Leave nothing behind."""

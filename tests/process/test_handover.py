@@ -14,7 +14,7 @@ from daemon.sandbox.script import Leave, Reply, Say, Script, Wait
 from daemon.sandbox.server import open_sandbox
 from daemon.sandbox.switchboard import SandboxCall, Switchboard
 from tests.configured import API_KEY
-from tests.process.nodes import Node, Sender, present, until
+from tests.process.nodes import Node, Sender, ending, present, until
 
 pytestmark = pytest.mark.exhaustive
 
@@ -59,7 +59,7 @@ async def world(folder: Path, *settings: str) -> AsyncIterator[World]:
     fresh = httpx.Limits(max_keepalive_connections=0)
     async with open_sandbox(board) as address, httpx.AsyncClient(trust_env=False, timeout=30, limits=fresh) as client:
         node = Node(folder, address, settings=("recovery.handover=rejoin", *settings))
-        try:
+        async with ending(node):
             await node.start()
             yield World(node, board, client)
             for call in board.calls.values():
@@ -68,8 +68,6 @@ async def world(folder: Path, *settings: str) -> AsyncIterator[World]:
                 node.signal(signal.SIGTERM)
                 assert await node.ended() == 0
             assert "Traceback" not in node.log
-        finally:
-            await node.close()
 
 
 def greetings(call: SandboxCall) -> int:

@@ -64,9 +64,8 @@ class Scene:
         await until(lambda: all(map(present, calls)), 10, "everybody has somebody on the line")
         return calls
 
-    async def keep_ringing(self, every: float, *, task_status: trio.TaskStatus[None]) -> None:
+    async def keep_ringing(self, every: float) -> None:
         """Let somebody dial now and then who soon hangs up, until cancelled; nobody may be turned away."""
-        task_status.started()
         async with trio.open_nursery() as senders:
             while True:
                 senders.start_soon(self._try, self.board.place(BRIEF))

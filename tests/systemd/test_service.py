@@ -103,7 +103,7 @@ async def test_a_killed_daemon_is_restarted_and_loses_no_call(machine: Machine) 
         await machine.must("systemctl start callwarden.socket callwarden")
         calls = await world.ring(10)
         async with trio.open_nursery() as nursery:
-            await nursery.start(world.keep_ringing, 0.1)
+            nursery.start_soon(world.keep_ringing, 0.1)
             began = trio.current_time()
             await machine.must("systemctl kill --signal=KILL callwarden")
             await until(lambda: all(call.joins == 2 and present(call) for call in calls), 15, "all are taken over")
@@ -167,7 +167,7 @@ async def test_restarting_hands_calls_over_and_turns_nobody_away(machine: Machin
         await machine.must("systemctl start callwarden.socket callwarden")
         calls = await world.ring(10)
         async with trio.open_nursery() as nursery:
-            await nursery.start(world.keep_ringing, 0.05)
+            nursery.start_soon(world.keep_ringing, 0.05)
             began = trio.current_time()
             await machine.must("systemctl restart callwarden")
             await until(lambda: all(present(call) for call in calls), 10, "all are taken over")
@@ -193,12 +193,12 @@ async def test_two_instances_share_the_door(machine: Machine) -> None:
         await machine.must("systemctl start callwarden.socket callwarden@blue")
         ringing = trio.CancelScope()
 
-        async def keep_ringing(task_status: trio.TaskStatus[None]) -> None:
+        async def keep_ringing() -> None:
             with ringing:
-                await world.keep_ringing(0.02, task_status=task_status)
+                await world.keep_ringing(0.02)
 
         async with trio.open_nursery() as nursery:
-            await nursery.start(keep_ringing)
+            nursery.start_soon(keep_ringing)
             for old, new in (("blue", "green"), ("green", "blue")) * 2:
                 await machine.must(f"systemctl start callwarden@{new}")
                 await machine.must(f"systemctl stop callwarden@{old}")
