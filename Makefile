@@ -35,8 +35,9 @@ simulate: setup  ## Run the whole daemon on a virtual clock under seeded faults:
 bench-ledger: setup  ## Measure claims and the journal on SQLite and PostgreSQL
 	@$(BIN)/python -m benchmarks.ledger
 
-rehearse: setup  ## Rehearse the calls in rehearsals/ against config.toml, in virtual time
+rehearse: setup  ## Rehearse the calls in rehearsals/ and of the example, in virtual time
 	@$(BIN)/callwarden rehearse rehearsals
+	@$(BIN)/callwarden rehearse --config examples/appointments/config.toml examples/appointments/rehearsals
 
 check: setup  ## Format, lint, types, architecture
 	@$(BIN)/ruff format --check $(SOURCES)

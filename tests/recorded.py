@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from daemon.calls.briefing import brief
-from daemon.calls.roles import Role
+from daemon.calls.roles import roles_in
 from daemon.config import Config
 from daemon.core.recording import Line, encode_line
 from daemon.observe.recorder import Recorder, Recording
@@ -27,8 +26,7 @@ def differing(text: bytes, config: Config) -> list[Difference]:
     """What the agents of a configuration would do differently in a recorded call."""
     found: list[Difference] = []
     for take in parse(text, "recording"):
-        written = config.agents[take.opened.agent]
-        role = Role(brief(take.opened.agent, written, config.tools, config.destinations), written)
+        role = roles_in(config)[take.opened.agent]
         now = play(take, role, ready_timeout=config.platform.xai.ready_timeout)
         found += differences(compare(acts_of(take), now))
     return found

@@ -22,7 +22,6 @@ from daemon.core.effects import Effect
 from daemon.core.frames import SessionUpdate
 from daemon.core.incoming import IncomingCall
 from daemon.core.receipts import ELSEWHERE, Debt, Outcome, Receipt
-from daemon.core.recording import Closed
 from daemon.ledger.epochs import Orphan
 from daemon.observe.recorder import Recording
 from daemon.platforms.base import Line
@@ -185,7 +184,7 @@ class Call:
 
     def _stop_recording(self, outcome: str | None) -> None:
         if self.recording is not None:
-            self.recording.write(Closed(now=trio.current_time(), reasons=self.reasons, outcome=outcome))
+            self.recording.closed(trio.current_time(), self.reasons, outcome)
 
     def _remember_usage(self) -> None:
         if self.joined:
@@ -220,8 +219,7 @@ class Call:
         now, conversation = trio.current_time(), self.conversation
         commands = inputs.apply(conversation, given, now)
         if self.recording is not None:
-            keypad = conversation.agent.keypad
-            hides, end_key = keypad.sensitive, keypad.terminator
+            hides, end_key = conversation.hides_keys, conversation.agent.keypad.terminator
             self.recording.fed(given, commands, now, conversation.deadline, hides_keys=hides, end_key=end_key)
         return commands
 
@@ -232,7 +230,8 @@ class Call:
         self.conversation = Conversation(agent, ready_timeout=self.setting.config.platform.xai.ready_timeout)
         self._begun = True
         if self.setting.recorder is not None:
-            self.recording = self.setting.recorder.open(self.id)
+            keypad = agent.keypad
+            self.recording = self.setting.recorder.open(self.id, meaning="".join((keypad.terminator, *keypad.menu)))
             self.recording.write(casting.opening(self.incoming, trio.current_time(), at))
         if casting.earlier is not None:
             self.remember(journal.Continued(earlier=casting.earlier))

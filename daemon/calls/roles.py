@@ -8,6 +8,7 @@ import msgspec
 import structlog
 
 from daemon import config
+from daemon.calls.briefing import brief
 from daemon.config.texts import TEMPLATES
 from daemon.core.agent import Agent, FixedGreeting, GeneratedGreeting, Greeting
 from daemon.core.incoming import IncomingCall
@@ -77,3 +78,11 @@ class Role:
         texts = {header.name: header.text for header in incoming.headers if header.text}
         told = {name: texts[name.lower()] for name in self.written.sip_headers if name.lower() in texts}
         return msgspec.json.encode({"about": _ABOUT_HEADERS, "sip_headers": told}).decode() if told else ""
+
+
+def roles_in(written: config.Config) -> dict[str, Role]:
+    """The role of every agent of a configuration, by name."""
+    return {
+        name: Role(brief(name, agent, written.tools, written.destinations), agent)
+        for name, agent in written.agents.items()
+    }

@@ -14,12 +14,11 @@ import trio
 
 from daemon.calls.admission import Offer, Repeat, Verdict
 from daemon.calls.attending import attend
-from daemon.calls.briefing import brief
 from daemon.calls.call import Call
 from daemon.calls.casting import Casting
 from daemon.calls.overflow import announcer, divert
 from daemon.calls.recovery import debt_of, why_not_to_go_on
-from daemon.calls.roles import Role
+from daemon.calls.roles import roles_in
 from daemon.calls.screening import OBSTACLES, is_stale, plan_for
 from daemon.calls.setting import Setting
 from daemon.calls.transfer import start_transfer
@@ -57,10 +56,8 @@ class Supervisor:
     def adopt(self, setting: Setting) -> None:
         """Let new calls have another configuration; those in progress keep their own."""
         self._setting, config = setting, setting.config
-        self._agents = {
-            name: brief(name, agent, config.tools, config.destinations) for name, agent in config.agents.items()
-        }
-        self._roles = {name: Role(self._agents[name], agent) for name, agent in config.agents.items()}
+        self._roles = roles_in(config)
+        self._agents = {name: role.agent for name, role in self._roles.items()}
         setting.collector.config = setting.config.platform.xai
 
     @property

@@ -15,27 +15,25 @@ import msgspec
 import trio
 
 from daemon.calls.attending import attend
-from daemon.calls.briefing import brief
 from daemon.calls.call import Call
 from daemon.calls.casting import Casting
 from daemon.calls.collector import DebtCollector
-from daemon.calls.roles import Role
+from daemon.calls.roles import roles_in
 from daemon.calls.setting import Setting
 from daemon.chat.keyboard import Keyboard, Keys, Quit, Slip, Typed, Words
 from daemon.chat.platform import ChatPlatform, Converse
 from daemon.config import Config
-from daemon.core.effects import ToolUse
 from daemon.core.incoming import IncomingCall
 from daemon.core.journal import Entry
 from daemon.core.receipts import Receipt
-from daemon.functions.call import ToolCall
 from daemon.ledger.memory import MemoryLedger
 from daemon.lookup.fetching import Fetch, open_fetch
 from daemon.observe.clock import WallClock
 from daemon.observe.feed import Feed
 from daemon.platforms.base import ReferResult
 from daemon.tools import open_tools
-from daemon.tools.base import Answer, Tool
+from daemon.tools.base import Tool
+from daemon.tools.watched import WatchedTool
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -83,10 +81,7 @@ async def chat(
     feed.watch(lambda record: show(record.entry))
     send, typed = trio.open_memory_channel[Typed](0)
     async with open_tools(config.tools) as tools, _open_fetch(config) as fetch:
-        roles = {
-            each: Role(brief(each, agent, config.tools, config.destinations), agent)
-            for each, agent in config.agents.items()
-        }
+        roles = roles_in(config)
         platform = ChatPlatform(
             converse,
             typed,
@@ -102,7 +97,7 @@ async def chat(
             collector=DebtCollector(platform, ledger, feed, config.platform.xai, rng),
             feed=feed,
             wall=wall,
-            tools={each: _ShownTool(tool, show) for each, tool in tools.items()},
+            tools={each: _shown(tool, show) for each, tool in tools.items()},
             rng=rng,
             fetch=fetch,
         )
@@ -160,26 +155,10 @@ async def _watch_signals(call: Call) -> None:
             return
 
 
-class _ShownTool:
-    """A tool that is really run, and shows what it was asked and what it gave; see `tools.base.Tool`."""
-
-    def __init__(self, tool: Tool, show: Show) -> None:
-        self._tool = tool
-        self._show = show
-
-    @property
-    def timeout(self) -> float:
-        """Seconds it may take."""
-        return self._tool.timeout
-
-    @property
-    def idempotent(self) -> bool:
-        """Whether the operator says so."""
-        return self._tool.idempotent
-
-    async def run(self, call: ToolCall, use: ToolUse) -> Answer:
-        """Run it."""
-        self._show(Note("asked", f"{use.name} {use.arguments}"))
-        answer = await self._tool.run(call, use)
-        self._show(Note("gave", answer.output))
-        return answer
+def _shown(tool: Tool, show: Show) -> Tool:
+    """A tool that is really run, and shows what it was asked and what it gave."""
+    return WatchedTool(
+        tool,
+        begins=lambda use: show(Note("asked", f"{use.name} {use.arguments}")),
+        ended=lambda _, answer: show(Note("gave", answer.output)),
+    )

@@ -21,6 +21,7 @@ from daemon.chat.platform import Converse
 from daemon.chat.talk import Caller, Note
 from daemon.chat.talk import chat as talk
 from daemon.cli.configuration import configured, load_or_exit
+from daemon.cli.happenings import describe
 from daemon.cli.opening import EXIT_MISSING, EXIT_USAGE, fail
 from daemon.cli.plain import harmless, make_console
 from daemon.config import Config, Secret
@@ -37,6 +38,17 @@ from daemon.sandbox.memory import MemorySandbox
 from daemon.sandbox.switchboard import Switchboard
 
 _MODEL = "grok-voice-latest"
+_WORTH_A_LINE = (
+    journal.MenuChosen,
+    journal.AskedAgain,
+    journal.TransferRefused,
+    journal.TransferFailed,
+    journal.ToolRefused,
+    journal.AnswerMissed,
+    journal.FellBack,
+    journal.PlatformComplained,
+)
+"""What somebody who tries an agent out wants to know besides what is said."""
 
 
 @click.command()
@@ -176,16 +188,14 @@ class _Screen:
             case journal.TransferAsked(destination=name):
                 uri = self._config.destinations[name].uri
                 self._line("transfer", f"to {name} ({uri}); here nobody is called", "cyan")
-            case journal.TransferFailed(destination=name, result=result):
-                self._line("transfer", f"to {name} failed: {result}", "cyan")
-            case journal.ToolRefused(name=name):
-                self._line("refused", f"there is no tool {name}", "red")
-            case journal.PlatformComplained(message=message, code=code):
-                self._line("platform", f"{code}: {message}", "red")
             case journal.HangUpAsked(reason=reason):
                 self._line("hang up", reason or "no reason given", "blue")
             case journal.Ended(receipt=receipt) if receipt.joined:
                 self._line("over", f"{receipt.outcome}: {receipt.why}", "bold")
+            case Note():
+                pass
+            case entry if isinstance(entry, _WORTH_A_LINE):
+                self._line(*describe(msgspec.to_builtins(entry)), "cyan")
             case _:
                 pass
 

@@ -12,8 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from daemon import __version__
-from daemon.calls.briefing import brief
-from daemon.calls.roles import Role
+from daemon.calls.roles import roles_in
 from daemon.cli.configuration import configured, load_or_exit
 from daemon.cli.opening import EXIT_MISSING, EXIT_USAGE, fail
 from daemon.cli.plain import harmless, make_console
@@ -70,14 +69,13 @@ def _read(path: Path) -> tuple[Take, ...]:
 
 
 def _compare(config: Config, path: Path, take: Take, name: str) -> list[Pair]:
-    written = config.agents.get(name)
-    if written is None:
+    role = roles_in(config).get(name)
+    if role is None:
         there_is = ", ".join(config.agents)
         fail(
             f"{path}: there is no agent {name!a} any more; name another one with --agent; there is: {there_is}",
             EXIT_USAGE,
         )
-    role = Role(brief(name, written, config.tools, config.destinations), written)
     return compare(acts_of(take), play(take, role, ready_timeout=config.platform.xai.ready_timeout))
 
 

@@ -2,8 +2,8 @@
 
 Once a caller has typed a key that is to be kept secret, three things are changed until the end of the call: the keys
 themselves; every digit in what is said, as the platform tells its model the keys and the model may read them out; and
-every longer number in what tools are given and give. All become the same other digit, so what follows from them when
-the call is played again is mostly the same. Pure; imports core.
+every longer number in what tools are given and give, and in reasons. All become the same other digit, so what follows
+from them when the call is played again is mostly the same. Pure; imports core.
 """
 
 import re
@@ -14,9 +14,10 @@ from typing import Any, Final, assert_never
 import msgspec
 
 from daemon.core import events as ev
-from daemon.core.commands import Command
+from daemon.core.commands import Command, Remember
 from daemon.core.inputs import Adopted, Input, Instructed, Received, Resumed, Started, ToolDone, Woken
-from daemon.core.recording import Fed, Given, Heard, wanted
+from daemon.core.journal import MenuChosen
+from daemon.core.recording import Closed, Fed, Given, Heard, wanted
 
 _DIGIT: Final = re.compile(r"[0-9]")
 _KEY: Final = re.compile(r"[0-9A-D]")
@@ -48,6 +49,8 @@ class Scribe:
 
         `hides_keys` says whether keys are secret; `end_key` ends an entry and is no part of it.
         """
+        # What a key of the menu does stands here anyway, so the key may.
+        hides_keys = hides_keys and not any(map(_is_choice, commands))
         if hides_keys and _is_key(given, but=end_key):
             self._secretive = True
         return Fed(
@@ -56,6 +59,11 @@ class Scribe:
             wanted=tuple(self._wanted(each) for each in wanted(commands)),
             deadline=None if deadline == inf else deadline,
         )
+
+    def closed(self, now: float, reasons: Sequence[str], outcome: str | None) -> Closed:
+        """The line about the end; without an outcome, the hang-up is still owed."""
+        told = tuple(self._numbers(reason) if self._secretive else reason for reason in reasons)
+        return Closed(now=now, reasons=told, outcome=outcome)
 
     def _given(self, given: Input, *, end_key: str | None) -> Given:
         match given:
@@ -108,6 +116,8 @@ class Scribe:
         match command:
             case {"use": {"arguments": str(arguments)} as use}:
                 return {**command, "use": {**use, "arguments": self._numbers(arguments)}}
+            case {"reasons": [*reasons]}:
+                return {**command, "reasons": [self._numbers(reason) for reason in reasons]}
             case {"frame": {"item": {"output": str(output)} as item} as frame}:
                 return {**command, "frame": {**frame, "item": {**item, "output": self._numbers(output)}}}
             case _:
@@ -118,6 +128,10 @@ class Scribe:
 
     def _numbers(self, text: str) -> str:
         return _NUMBER.sub(lambda number: self._digits(number[0]), text)
+
+
+def _is_choice(command: Command) -> bool:
+    return isinstance(command, Remember) and isinstance(command.entry, MenuChosen)
 
 
 def _is_key(given: Input, *, but: str) -> bool:

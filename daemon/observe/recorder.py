@@ -35,14 +35,14 @@ _LAST_WORDS = 2.0
 class Recording:
     """One call's recording, as the call sees it."""
 
-    def __init__(self, recorder: "Recorder", call_id: str) -> None:
+    def __init__(self, recorder: "Recorder", call_id: str, meaning: str) -> None:
         self._recorder = recorder
         self.call_id = call_id
         self.broken = False
         """Whether a line was lost; then there are no more."""
         self.begun = False
         """Whether anything of it is in its file."""
-        self._scribe = Scribe()
+        self._scribe = Scribe(meaning)
 
     def fed(
         self,
@@ -56,6 +56,10 @@ class Recording:
     ) -> None:
         """Take what the conversation was given, without waiting; see `core.scribe.Scribe.fed`."""
         self.write(self._scribe.fed(given, commands, now, deadline, hides_keys=hides_keys, end_key=end_key))
+
+    def closed(self, now: float, reasons: Sequence[str], outcome: str | None) -> None:
+        """Take the end of the call, without waiting; see `core.scribe.Scribe.closed`."""
+        self.write(self._scribe.closed(now, reasons, outcome))
 
     def write(self, line: Line) -> None:
         """Take a line without waiting. Never raises for what is in it."""
@@ -75,9 +79,12 @@ class Recorder:
         self._came = trio.Event()
         self._closing = trio.Event()
 
-    def open(self, call_id: str) -> Recording:
-        """Begin a recording, or go on with the one of a daemon that is no more. Plain."""
-        return Recording(self, call_id)
+    def open(self, call_id: str, *, meaning: str = "") -> Recording:
+        """Begin a recording, or go on with the one of a daemon that is no more. Plain.
+
+        `meaning` holds the keys from which something follows.
+        """
+        return Recording(self, call_id, meaning)
 
     def take(self, recording: Recording, line: Line) -> None:
         """Take a line without waiting."""

@@ -56,9 +56,7 @@ class _Player:
         agent = self._agent(take.opened.at, document)
         self._conversation = Conversation(agent, ready_timeout=ready_timeout)
         self._their_deadline = inf
-        self._theirs = {
-            each["frame"].get("event_id"): each for line in take.fed for each in line.wanted if _sends(each)
-        }
+        self._theirs = [each for line in take.fed for each in line.wanted if _sends(each)]
 
     def pass_time(self, until: float) -> None:
         """Let the deadlines pass that only this conversation has."""
@@ -105,11 +103,15 @@ class _Player:
     def _translated(self, complaint: ErrorReported) -> ErrorReported:
         """The platform's complaint about a frame of the other conversation, made one about the same frame of ours."""
         error = complaint.error
-        theirs = self._theirs.get(error.event_id) if error else None
-        if error is None or theirs is None:
+        ids = [each["frame"].get("event_id") for each in self._theirs]
+        if error is None or error.event_id not in ids:
             return complaint
-        ours = [act.wanted for act in self.acts if without_number(act.wanted) == without_number(theirs)]
-        event_id = ours[-1]["frame"].get("event_id") if ours else None
+        place = ids.index(error.event_id)
+        bare = without_number(self._theirs[place])
+        # The same may have been sent several times, as a session is configured on each line.
+        before = sum(without_number(each) == bare for each in self._theirs[:place])
+        ours = [act.wanted["frame"].get("event_id") for act in self.acts if without_number(act.wanted) == bare]
+        event_id = ours[before] if before < len(ours) else None
         return msgspec.structs.replace(complaint, error=msgspec.structs.replace(error, event_id=event_id))
 
 

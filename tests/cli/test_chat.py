@@ -97,3 +97,33 @@ def test_a_tool_of_ones_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert 'tool     find {"order": "42"}' in lines
     assert 'gave     "42 is ready"' in lines
     assert 'agent    The tool gave "42 is ready"' in lines
+
+
+KEYS = (
+    'tools=["hang_up", "transfer", "collect_digits"]',
+    'transfers=["front_desk"]',
+    'keypad.menu={ "0" = "transfer:front_desk", "1" = "say:We open at nine." }',
+)
+CALLS = tuple(part for key in KEYS for part in ("--set", f"agents.support.{key}"))
+
+
+def test_a_transfer_is_shown_and_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, 'use transfer {"destination": "front_desk"}\n', "--sandbox", *CALLS)
+    lines = result.output.splitlines()
+    assert "transfer to front_desk (tel:+18005550123); here nobody is called" in lines
+    assert lines[-1] == "over     transferred: transfer to front_desk > transfer by the model"
+
+
+def test_a_transfer_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, 'use transfer {"destination": "front_desk"}\n', "--sandbox", "--busy", *CALLS)
+    lines = result.output.splitlines()
+    assert "call     transfer failed: destination front_desk, result rejected" in lines
+    assert lines[-1] == "over     caller_left: you hung up"
+
+
+def test_a_menu(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(monkeypatch, "/key 1\n/key 0\n", "--sandbox", *CALLS)
+    lines = result.output.splitlines()
+    assert "call     menu chosen: keys 1, action say" in lines
+    assert "agent    We open at nine." in lines
+    assert "transfer to front_desk (tel:+18005550123); here nobody is called" in lines

@@ -34,6 +34,13 @@ def test_what_is_shipped_passes() -> None:
     assert " passed: " in result.output
 
 
+def test_those_of_the_example_pass() -> None:
+    folder = ROOT / "examples" / "appointments"
+    result = CliRunner().invoke(main, ["rehearse", "--config", str(folder / "config.toml"), str(folder / "rehearsals")])
+    assert result.exit_code == 0, result.output
+    assert "6 passed" in result.output
+
+
 def test_what_fails_is_told_with_all_that_happened(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(GOOD + BAD)
     result = run(str(tmp_path / "a.toml"))

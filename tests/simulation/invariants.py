@@ -425,7 +425,19 @@ def no_call_outlives_its_caller(world: World) -> Iterator[str]:
 @invariant
 def a_recorded_call_plays_again_alike(world: World) -> Iterator[str]:
     """A conversation is a function of what it was given and when: given it again, it does the same."""
+    hidden = {record.call_id for _, record in world.records if _told_apart_by_secret_keys(record.entry)}
     for call_id, text in world.recorder.texts.items():
-        found = differing(text, world.scenario.config)
+        found = [] if call_id in hidden else differing(text, world.scenario.config)
         if found:
             yield f"{world.platform.lines[call_id].name} would be different: {found[0]}"
+
+
+def _told_apart_by_secret_keys(entry: Entry) -> bool:
+    """Whether something may follow from which keys were pressed, though a recording holds others in their place."""
+    match entry:
+        case MenuChosen(keys=None):
+            return True
+        case DigitsCollected(digits=None, count=count):
+            return count < 3  # which may be one of the numbers that the model writes
+        case _:
+            return False

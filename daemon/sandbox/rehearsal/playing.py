@@ -162,7 +162,7 @@ def _by_caller(step: Step) -> list[ScriptStep]:
         case Step(caller=str(words)):
             return [*listens, Say(words, over=step.over)]
         case Step(keys=str(keys)):
-            return [Press(keys)]
+            return [*listens, Press(keys, over=step.over)]
         case Step(wait=float(seconds)):
             return [Wait(seconds, over=step.over)]
         case Step(breaks=True):

@@ -63,8 +63,8 @@ def _check_step(path: KeyPath, step: Step, report: Report) -> None:
     done = [step.caller is not None, step.keys is not None, step.wait is not None, step.leaves, step.breaks, turn]
     if done.count(True) != 1:
         report.add(path, f"one thing happens in a step; give one of {_ACTIONS}", table=True)
-    elif step.over and (step.keys is not None or step.breaks or turn):
-        report.add((*path, "over"), "goes with caller, wait and leaves only")
+    elif step.over and (step.breaks or turn):
+        report.add((*path, "over"), "goes with caller, keys, wait and leaves only")
     elif step.arguments != "{}" and not step.use:
         report.add((*path, "arguments"), "goes with use only; in uses, each has its own")
 

@@ -11,12 +11,14 @@ import msgspec
 import trio
 
 from daemon import config
+from daemon.config.parameters import KEYPAD
 from daemon.config.tools import OwnTool, parameters_of
 from daemon.core.effects import ToolUse
 from daemon.functions.call import ToolCall
 from daemon.sandbox.rehearsal.records import Call, Stub
-from daemon.tools.arguments import Arguments
-from daemon.tools.base import Answer, Tool, failure
+from daemon.tools.arguments import Arguments, masked
+from daemon.tools.base import Answer, Take, Tool, failure
+from daemon.tools.watched import WatchedTool
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -37,28 +39,31 @@ class Runs:
         self.done: list[Run] = []
         self.unprepared: set[str] = set()
 
-    def note(self, use: ToolUse, answer: str) -> None:
+    def note(self, use: ToolUse, answer: Answer) -> None:
         """A tool ran."""
-        self.done.append(Run(trio.current_time(), use.name, _read(use.arguments), answer))
+        self.done.append(Run(trio.current_time(), use.name, _read(use.arguments), answer.output))
 
 
 def tools(call: Call, written: Mapping[str, config.Tool], real: Mapping[str, Tool], runs: Runs) -> dict[str, Tool]:
     """Every tool of the configuration that we run, as it is in this call."""
     return {
-        name: RealTool(real[name], runs) if name in real else StubTool(tool, call.tools.get(name), runs)
+        name: WatchedTool(real[name], ended=runs.note) if name in real else StubTool(tool, call.tools.get(name), runs)
         for name, tool in written.items()
         if isinstance(tool, config.HttpTool | config.PythonTool)
     }
 
 
 class StubTool:
-    """A tool that answers what it was told to; see `tools.base.Tool`."""
+    """A tool that answers what it was told to; see `tools.base.EntryTool`."""
 
     def __init__(self, tool: OwnTool, stub: Stub | None, runs: Runs) -> None:
         self._tool = tool
         self._stub = stub
         self._runs = runs
         self._arguments = Arguments(parameters_of(tool))
+        self._keypad = frozenset(
+            name for name, schema in config.properties(tool).items() if schema.get("format") == KEYPAD
+        )
         self._answers = [] if stub is None else [*(stub.answers or (stub.answer,))]
 
     @property
@@ -71,7 +76,15 @@ class StubTool:
         """Whether the operator says so."""
         return self._tool.idempotent
 
+    def masked(self, use: ToolUse) -> ToolUse:
+        """The use without what belongs nowhere but into its runs."""
+        return masked(use, self._keypad)
+
     async def run(self, call: ToolCall, use: ToolUse) -> Answer:
+        """Answer, to a use without anything that callers typed."""
+        return await self.run_with(call, use, lambda _: None)
+
+    async def run_with(self, call: ToolCall, use: ToolUse, take: Take) -> Answer:
         """Answer, in the time it takes."""
         arguments = self._arguments.read(use.arguments)
         if isinstance(arguments, Answer):
@@ -81,8 +94,10 @@ class StubTool:
             self._runs.unprepared.add(use.name)
             await trio.lowlevel.checkpoint()
             return failure("The tool does not work at the moment.", "not prepared in this rehearsal")
+        for name in self._keypad & arguments.keys():
+            arguments[name] = take(str(arguments[name]))
         answer = self._answer(self._stub)
-        self._runs.note(use, answer.output)
+        self._runs.note(msgspec.structs.replace(use, arguments=json.dumps(arguments)), answer)
         await trio.sleep(self._stub.takes)
         return answer
 
@@ -91,30 +106,6 @@ class StubTool:
             return failure(stub.error, "so it was rehearsed")
         value = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         return Answer(json.dumps(value))
-
-
-class RealTool:
-    """A tool that is really run, and noted."""
-
-    def __init__(self, tool: Tool, runs: Runs) -> None:
-        self._tool = tool
-        self._runs = runs
-
-    @property
-    def timeout(self) -> float:
-        """Seconds it may take."""
-        return self._tool.timeout
-
-    @property
-    def idempotent(self) -> bool:
-        """Whether the operator says so."""
-        return self._tool.idempotent
-
-    async def run(self, call: ToolCall, use: ToolUse) -> Answer:
-        """Run it."""
-        answer = await self._tool.run(call, use)
-        self._runs.note(use, answer.output)
-        return answer
 
 
 class KnownCaller:

@@ -6,11 +6,12 @@ import msgspec
 import structlog
 
 from daemon.calls.admission import Verdict
-from daemon.config import Agent
+from daemon.config import Agent, Keypad
 from daemon.config.lookups import Lookup
+from daemon.config.parameters import parameters
 from daemon.config.secrets import Unfetched
 from daemon.core import journal
-from daemon.sandbox.rehearsal.judging import describe
+from daemon.sandbox.rehearsal.judging import describe, judge
 from daemon.sandbox.rehearsal.playing import Performance
 from tests.sandbox.rehearsal.rehearsed import AGENT, CONFIG, performed
 
@@ -149,3 +150,57 @@ def test_the_log_is_left_as_it_was(tmp_path: Path) -> None:
     played = performed(tmp_path, '[[call]]\nname = "a"\ncalled = "+18005550100"\ntransfers = ["busy"]')
     assert structlog.get_config()["processors"] is before
     assert [event["event"] for event in played.log] == ["call_unrouted", "transfer_failed"]
+
+
+def test_a_transfer_of_the_agents_and_its_fallback(tmp_path: Path) -> None:
+    agent = msgspec.structs.replace(AGENT, tools=("hang_up", "transfer"), transfers=("desk",))
+    desk = msgspec.structs.replace(CONFIG.destinations["desk"], fallback="home")
+    destinations = {**CONFIG.destinations, "desk": desk}
+    config = msgspec.structs.replace(CONFIG, agents={"support": agent}, destinations=destinations)
+    text = """
+[[call]]
+name = "a"
+transfers = ["busy"]
+script = [
+  { caller = "A human, please." },
+  { model = "I connect you.", use = "transfer", arguments = { destination = "desk" } },
+]
+expect = { outcome = "transferred", transfers = ["desk", "home"], reason = "transfer by the model" }
+"""
+    assert judge(performed(tmp_path, text, config)) == []
+
+
+def test_a_menu_that_is_used_while_the_agent_speaks(tmp_path: Path) -> None:
+    keypad = Keypad(menu={"0": "transfer:desk", "1": "say:We open at nine."})
+    config = msgspec.structs.replace(CONFIG, agents={"support": msgspec.structs.replace(AGENT, keypad=keypad)})
+    text = """
+[[call]]
+name = "a"
+script = [{ keys = "1", over = true }, { wait = "5s" }, { model = "Anything else?" }, { keys = "0" }]
+expect = { outcome = "transferred", said = ["We open at nine."], transfers = ["desk"] }
+"""
+    assert judge(performed(tmp_path, text, config)) == []
+
+
+def test_what_the_caller_types_for_one_tool_only(tmp_path: Path) -> None:
+    agent = msgspec.structs.replace(AGENT, tools=("hang_up", "collect_digits", "look_up"))
+    vault = msgspec.structs.replace(
+        CONFIG.tools["look_up"], url="https://one.test/", method="POST", parameters=parameters({"pin": "keypad"})
+    )
+    config = msgspec.structs.replace(CONFIG, agents={"support": agent}, tools={"look_up": vault})
+    text = """
+[[call]]
+name = "a"
+tools.look_up.answer = { welcome = true }
+script = [
+  { caller = "My balance, please." },
+  { model = "Type your PIN.", use = "collect_digits", arguments = { purpose = "PIN", sensitive = true } },
+  { keys = "4711#" },
+  { model = "One moment.", use = "look_up", arguments = { pin = "entry-1" } },
+  { model = "You are rich. Goodbye!", use = "hang_up" },
+]
+expect = { tools = [{ tool = "look_up", arguments = { pin = "4711" } }], entries = ["***"], outcome = "hung_up" }
+"""
+    played = performed(tmp_path, text, config)
+    assert judge(played) == []
+    assert "4711" not in str(played.sent)

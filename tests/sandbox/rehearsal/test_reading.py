@@ -64,9 +64,9 @@ tools.look_up.error = "It is closed."
             ["[call.1.script.1]: one thing happens in a step; give one of", "[call.1.script.2]: one thing happens"],
         ),
         (
-            '[[call]]\nname = "a"\nscript = [{ keys = "1", over = true }, { model = "x", arguments = { a = 1 } }]',
+            '[[call]]\nname = "a"\nscript = [{ breaks = true, over = true }, { model = "x", arguments = { a = 1 } }]',
             [
-                "[call.1.script.1] over: goes with caller, wait and leaves only",
+                "[call.1.script.1] over: goes with caller, keys, wait and leaves only",
                 "[call.1.script.2] arguments: goes with use only",
             ],
         ),
