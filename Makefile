@@ -10,6 +10,7 @@ ASYNC_RULES := --isolated --select=ASYNC1,ASYNC2,ASYNC3,ASYNC4 --extend-ignore=A
 	--startable-in-context-manager=run,run_daemon,watch_signals
 
 .PHONY: demo example test exhaust crash simulate rehearse bench-ledger fuzz-api man check setup format lock coverage clean
+.PHONY: install deb check-units test-systemd
 
 demo: setup  ## Answer a phone call end to end, on this machine, with no key and no network
 	@$(BIN)/callwarden demo
@@ -74,6 +75,19 @@ lock:  ## Renew requirements/ from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml -o requirements/runtime.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml --group dev -o requirements/dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group fuzz -o requirements/fuzz.txt
+
+install: setup  ## Install into PREFIX (/opt/callwarden) below DESTDIR, with units, configuration, man page, completion
+	@PYTHON=$(PYTHON) DESTDIR=$(DESTDIR) PREFIX=$(or $(PREFIX),/opt/callwarden) packaging/stage
+	@echo "Installed. Next: systemd-sysusers; systemd-tmpfiles --create; systemctl daemon-reload; docs/install.md"
+
+deb: setup  ## Build dist/callwarden_VERSION_ARCH.deb for the Debian whose python3 has the version of PYTHON
+	@PYTHON=$(PYTHON) packaging/deb
+
+test-systemd: setup  ## Boot machines with a systemd of their own and run the service there; as root, takes some minutes
+	@$(BIN)/pytest -q -m systemd -o faulthandler_timeout=900 tests/systemd
+
+check-units:  ## Hold the unit files against systemd: verify, and an exposure of at most 1.2; TREE= for another Debian's
+	@packaging/check-units $(TREE)
 
 clean:  ## Remove what the other targets made
 	rm -rf $(VENV) $(VENV)-fuzz build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

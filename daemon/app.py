@@ -34,7 +34,7 @@ from daemon.config import Config
 from daemon.core.incoming import IncomingCall
 from daemon.drain import drain, lame_duck, report
 from daemon.ledger.base import Ledger
-from daemon.ledger.open import open_ledger
+from daemon.ledger.open import OpenLedger, open_ledger
 from daemon.lookup.fetching import Fetch, open_fetch
 from daemon.observe.clock import WallClock, system_clock
 from daemon.observe.entries import log_entries
@@ -42,6 +42,8 @@ from daemon.observe.eventfile import open_event_file
 from daemon.observe.feed import Feed
 from daemon.observe.recorder import Recorder, open_recorder
 from daemon.observe.tracing import open_tracing
+from daemon.operate.activation import Systemd, binds
+from daemon.operate.status import counted
 from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
 from daemon.operating import Instruments, Parts, operating
@@ -70,17 +72,19 @@ async def run_daemon(
     *,
     events: str | None = None,
     read: Read | None = None,
+    systemd: Systemd | None = None,
     wall: WallClock = system_clock,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> int:
     """Run until told to stop; gives the exit code. Started means ready, with the addresses it listens on.
 
     `events` names a file for everything that happens in calls; `read` reads the configuration again, for a reload.
+    `systemd` is what that has given us; without it, it is taken out of the environment.
     Cancelling hangs up every call and stops. Errors: `StartError` and `ConfigError`, alone or in an exception group,
     and only before READY.
     """
-    notifier, stop, feed = Notifier(), Stop(), Feed(wall)
-    instruments = Instruments(feed)
+    systemd, stop, feed = systemd or Systemd.take_over(), Stop(), Feed(wall)
+    instruments, notifier = Instruments(feed), systemd.notifier
     async with (
         open_ledger(config, feed.watch) as opened,
         open_platform(config.platform.xai) as platform,
@@ -99,7 +103,7 @@ async def run_daemon(
         feed.watch(log_entries(lambda: supervisor.setting.config.log.transcripts))
         verifier, quiet = make_verifier(config, wall), Quiet()
         # Before signals are ours, so that a look-up of a name that takes for ever can be interrupted.
-        listeners = await open_listeners(config.server.bind)
+        listeners = await open_listeners(binds(config.server, systemd.passed))
         server = make_server(setting, supervisor, listeners, verifier, quiet, count=instruments.metrics.webhook)
 
         def ready(recovered: int) -> None:
@@ -108,18 +112,24 @@ async def run_daemon(
 
         equip, told = partial(_equip, later), instruments.metrics.reload
         reloader = Reloader(read, equip, supervisor, verifier, platform, stop, notifier, noted=told)
-        parts = Parts(supervisor, server, quiet, opened, reloader, stop, notifier)
+        parts = Parts(supervisor, server, quiet, opened, reloader, stop, systemd)
         async with operating(config, parts, instruments):
             past = Past(orphans=opened.orphans, news=opened.keeper.news, report=opened.keeper.report)
             code = await serve_calls(setting, supervisor, server, stop, notifier, ready, past)
-            await deliveries.flush(opened.database, config)
+            await _deliver_the_last(config, opened, stop)
     structlog.get_logger().info("stopped", code=code)
     return code
 
 
+async def _deliver_the_last(config: Config, opened: OpenLedger, stop: Stop) -> None:
+    """Send what is owed to whoever is told of calls, unless a successor sees to it."""
+    if not stop.making_room:
+        await deliveries.flush(opened.database, config)
+
+
 def _tell_ready(names: list[str], agents: list[str], notifier: Notifier, recovered: int) -> None:
     structlog.get_logger().info("ready", listening=names, agents=agents)
-    notifier.tell(READY=1, STATUS=f"ready, {recovered} calls recovered" if recovered else "ready")
+    notifier.ready(f"ready, {counted(recovered, 'call')} recovered" if recovered else "ready")
 
 
 async def _equip(stack: AsyncExitStack, setting: Setting, config: Config) -> Setting:
@@ -159,12 +169,14 @@ async def serve_calls(
                 await lame_duck(supervisor, stop, notifier)
                 overdue = await drain(supervisor, server, stop, notifier)
         finally:
-            # Also when something here fails, or is cancelled: the callers are real, whatever became of us.
-            with trio.move_on_after(supervisor.setting.config.drain.settle_timeout, shield=True):
+            # Also when something here fails, or is cancelled: the callers are real, whatever became of us. A successor
+            # finds in the ledger what is owed, and goes on with it.
+            patience = 0.0 if stop.making_room else supervisor.setting.config.drain.settle_timeout
+            with trio.move_on_after(patience, shield=True):
                 await setting.collector.settle()
             setting.collector.close_books()
         collecting.cancel_scope.cancel(reason="stopped")
-    if setting.collector.debts:
+    if setting.collector.debts and not stop.making_room:
         return EXIT_OWING
     return EXIT_OVERDUE if overdue else EXIT_DONE
 

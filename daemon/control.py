@@ -27,6 +27,7 @@ from daemon.core.snapshots import (
     TaskView,
 )
 from daemon.errors import NoSuchDestination, NotNow
+from daemon.operate.status import Vitals
 from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
 from daemon.operate.tree import tree_of
@@ -191,6 +192,27 @@ class Control:
             return Action(result="nothing", says="draining already")
         return Action(result="begun", says="draining")
 
+    def make_room(self, who: str) -> None:
+        """Stop the daemon because a successor comes; calls are left to it, if that is configured."""
+        if self._supervisor.setting.config.recovery.handover == "rejoin":
+            self._stop.make_room(who)
+        else:
+            self._stop.request(who)
+
+    def vitals(self) -> Vitals:
+        """How the daemon is, in a line for systemctl."""
+        trouble, failure = self._surroundings.ledger_trouble(), self._reloader.failure
+        return Vitals(
+            stage="handing over" if self._stop.making_room else self.state().replace("closing", "draining"),
+            calls=self._supervisor.live,
+            owed=len(self._supervisor.setting.collector.debts),
+            leaving=self._stop.draining.is_set(),
+            trouble=(
+                *((f"ledger down: {trouble}",) if trouble else ()),
+                *((f"reload refused: {failure}",) if failure else ()),
+            ),
+        )
+
     async def reload(self, who: str) -> Reloaded:
         """Load the configuration anew."""
         return await self._reloader.reload(who)
@@ -198,7 +220,7 @@ class Control:
     def _say(self, what: str, who: str) -> Action:
         calls = self._supervisor.live
         structlog.get_logger().info(what, calls=calls, who=who)
-        self._notifier.tell(STATUS=f"{'paused' if self._supervisor.paused else 'ready'}, {calls} calls")
+        self._notifier.status(str(self.vitals()))
         return Action(result="done", says=f"{what}; {calls} calls in progress")
 
     def _check_stopping(self, verb: str) -> None:

@@ -4,7 +4,7 @@
     └─ services nursery
        ├─ signals ............. operate/signals.py
        ├─ reloader ............ reload.py
-       ├─ loop lag, deliveries owed, watchdog
+       ├─ loop lag, deliveries owed, watchdog, status
        ├─ deliveries .......... deliveries/, out of the ledger's outbox
        └─ operator server ..... operate/api.py on the control socket and on loopback
 
@@ -35,13 +35,14 @@ from daemon.observe.feed import Feed
 from daemon.observe.lag import LoopLag
 from daemon.observe.metrics import Metrics
 from daemon.operate.access import Gate
+from daemon.operate.activation import Systemd
 from daemon.operate.api import MAX_BODY, create_api
 from daemon.operate.events import Ring
 from daemon.operate.listening import open_control
 from daemon.operate.readings import Readings, Sources
 from daemon.operate.signals import watch_signals
+from daemon.operate.status import keep_telling
 from daemon.operate.stop import Stop
-from daemon.operate.systemd import Notifier
 from daemon.operate.watchdog import Watchdog
 from daemon.reload import Reloader
 from daemon.web.limits import ServerLimits
@@ -86,7 +87,7 @@ class Parts:
     opened: OpenLedger
     reloader: Reloader
     stop: Stop
-    notifier: Notifier
+    systemd: Systemd
 
 
 @asynccontextmanager
@@ -94,12 +95,14 @@ async def operating(config: Config, parts: Parts, instruments: Instruments) -> A
     """Let the daemon be operated while the block lasts. Errors: `StartError` if the control socket can't be had."""
     control = make_control(parts, instruments)
     owed = DeliveriesOwed(parts.opened.database, parts.opened.health)
-    watchdog, quiet = Watchdog(parts.notifier, os.environ), Quiet()
+    quiet = Quiet()
+    heartbeats = {"calls": parts.supervisor.beat, "ledger": parts.opened.keeper.turn}
+    watchdog = Watchdog(parts.systemd.notifier, heartbeats)
     parts.opened.database.timed = instruments.metrics.transaction
     instruments.metrics.configured(parts.supervisor.setting.loaded_at)
     log.redactor.hide(secret.reveal() for secret in every_secret(config))
     log.identify(node=lambda: parts.opened.node, epoch=lambda: parts.opened.lease.epoch)
-    listeners = await open_control(config.operator, parts.opened.folder, os.environ)
+    listeners = await open_control(config.operator, parts.opened.folder, os.environ, parts.systemd.passed)
     api = create_api(control, instruments.ring, instruments.metrics.registry, Gate(config.operator.token), quiet)
     server = Server(api, listeners, LIMITS, quiet=quiet, name="operator server")
     sources = Sources(
@@ -111,6 +114,7 @@ async def operating(config: Config, parts: Parts, instruments: Instruments) -> A
     )
     instruments.metrics.registry.register(Readings(control, sources))
     others = {
+        signal.SIGQUIT: lambda: control.make_room("SIGQUIT"),
         signal.SIGHUP: lambda: parts.reloader.request("SIGHUP"),
         signal.SIGUSR1: lambda: control.toggle_pause("SIGUSR1"),
         signal.SIGUSR2: control.log_tree,
@@ -124,6 +128,7 @@ async def operating(config: Config, parts: Parts, instruments: Instruments) -> A
         sending = partial(deliveries.run, parts.opened.database, config, parts.supervisor.setting.wall, random.Random())
         await services.start(sending, name="deliveries")
         services.start_soon(watchdog.feed, name="watchdog")
+        services.start_soon(keep_telling, parts.systemd.notifier, control.vitals, name="status")
         async with _served(server, listeners):
             yield
             instruments.ring.close()
@@ -155,4 +160,4 @@ def make_control(parts: Parts, instruments: Instruments) -> Control:
         events_dropped=lambda: instruments.ring.dropped,
         log_dropped=log.dropped,
     )
-    return Control(parts.supervisor, parts.stop, parts.reloader, parts.notifier, surroundings)
+    return Control(parts.supervisor, parts.stop, parts.reloader, parts.systemd.notifier, surroundings)

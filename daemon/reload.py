@@ -119,7 +119,7 @@ class Reloader:
             raise NotNow("this daemon was started without a file that could be read again")
         self._check_stopping()
         structlog.get_logger().info("reloading", wanted_by=", ".join(dict.fromkeys(load.wanted_by)))
-        self._notifier.reloading()
+        self._notifier.reloading("reloading the configuration")
         try:
             config = await trio.to_thread.run_sync(self._read)
             held = as_far_as_running(self._supervisor.setting.config, config)
@@ -128,7 +128,7 @@ class Reloader:
             return self._take_up(config, held, equipped)
         finally:
             # Also after a failure: we are as ready as before.
-            self._notifier.tell(READY=1, STATUS="paused" if self._supervisor.paused else "ready")
+            self._notifier.ready("paused" if self._supervisor.paused else "ready")
 
     def _check_stopping(self) -> None:
         if self._stop.draining.is_set():
@@ -159,4 +159,4 @@ class Reloader:
         problems = [str(problem) for problem in error.problems]
         generation = self._supervisor.setting.generation
         structlog.get_logger().error("reload_refused", problems=problems, generation=generation)
-        self._notifier.tell(STATUS=f"reload refused: {problems[0]}")
+        self._notifier.status(f"reload refused: {problems[0]}")

@@ -1,7 +1,11 @@
 """The daemon as a whole: start, serve, stop, over real sockets and with real signals."""
 
+import os
 import signal
 import socket
+import sqlite3
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -10,10 +14,12 @@ import pytest
 import trio
 
 from daemon.app import run_daemon
-from daemon.config import Agent, Drain, Number, Secret, Server
+from daemon.config import Agent, Drain, Number, Recovery, Secret, Server
 from daemon.config.lookups import Lookup
 from daemon.errors import StartError
 from daemon.observe.clock import system_clock
+from daemon.operate.activation import Systemd
+from daemon.operate.systemd import Notifier
 from daemon.sandbox.script import Leave, Say, Script, Wait
 from daemon.sandbox.sender import announce
 from daemon.sandbox.switchboard import SandboxCall
@@ -63,13 +69,13 @@ async def test_a_caller_is_looked_up_and_headers_are_data(tmp_path: Path) -> Non
 async def test_drain_lets_calls_end_by_themselves(tmp_path: Path) -> None:
     drain = Drain(deadline=5.0, lame_duck=0.2)
     async with live_daemon(configuration(drain=drain), tmp_path) as live:
-        call = await live.ring(Script(steps=(Wait(0.6), Leave()), seconds_per_word=0.01))
+        call = await live.ring(Script(steps=(Wait(1.5), Leave()), seconds_per_word=0.01))
         kill()
         await trio.sleep(0.1)
         # Lame duck: no longer ready, so that a balancer goes elsewhere, but nobody is turned away yet.
         assert (await live.client.get("/readyz")).status_code == 503
         assert (await live.announce(live.board.place(LEAVES))).status_code == 200
-        await trio.sleep(0.2)
+        await trio.sleep(0.5)
         with pytest.raises(httpx.TransportError):
             await live.announce(live.board.place(LEAVES))
         assert not call.over.is_set()
@@ -117,20 +123,40 @@ async def test_systemd_hears_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         systemd.bind(str(tmp_path / "notify"))
         systemd.setblocking(False)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "300000")
         async with live_daemon(configuration(drain=QUICK), tmp_path) as live:
-            assert systemd.recv(1000) == b"READY=1\nSTATUS=ready"
-            call = await live.ring(Script(steps=(Wait(0.3), Leave()), seconds_per_word=0.01))
+            assert "NOTIFY_SOCKET" not in os.environ
+            call = await live.ring(Script(steps=(Wait(0.5), Leave()), seconds_per_word=0.01))
+            await trio.sleep(0.3)
             kill()
             await call.over.wait()
             await live.exit_code()
-        # Only once it can't be called off any more: from then on, systemd counts the time.
-        told = [systemd.recv(1000) for _ in range(3)]
-        assert told.index(b"STATUS=draining, 1 call left") < told.index(b"STOPPING=1\nSTATUS=draining, 1 call left")
-        assert set(told) == {
-            b"STATUS=draining, 1 call left",
-            b"STOPPING=1\nSTATUS=draining, 1 call left",
-            b"STATUS=draining, 1 call left\nEXTEND_TIMEOUT_USEC=15000000",
-        }
+        told = []
+        with suppress(BlockingIOError):
+            while True:
+                told.append(systemd.recv(1000).decode())
+    assert told.count("WATCHDOG=1") >= 3
+    first = list(dict.fromkeys(line for line in told if line != "WATCHDOG=1"))
+    assert "READY=1\nSTATUS=ready" in first
+    # Only once it can't be called off any more: from then on, systemd counts the time.
+    stopping = first.index("STOPPING=1\nSTATUS=draining, 1 call left")
+    assert first.index("STATUS=draining, 1 call left") < stopping
+    assert "EXTEND_TIMEOUT_USEC=15000000" in first
+    assert not [line for line in first[stopping:] if "READY" in line]
+
+
+async def test_a_socket_that_systemd_has_opened_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = msgspec.structs.replace(configuration(drain=QUICK), server=Server())
+    ledger = msgspec.structs.replace(config.ledger, url=f"sqlite:///{tmp_path}/ledger.db")
+    with socket.create_server(("127.0.0.1", 0)) as passed:
+        address = f"127.0.0.1:{passed.getsockname()[1]}"
+        async with trio.open_nursery() as nursery:
+            listening = await nursery.start(
+                partial(run_daemon, systemd=Systemd(Notifier(), {"http": (os.dup(passed.fileno()),)})),
+                msgspec.structs.replace(config, ledger=ledger),
+            )
+            assert listening == [address]
+            kill()
 
 
 async def test_address_in_use(tmp_path: Path) -> None:
@@ -222,3 +248,33 @@ async def test_an_error_of_ours_hangs_up_every_call_and_collects_what_is_owed(
             await trio.sleep(5)
     assert [call.ended_by for call in calls] == ["hangup"] * 3
     assert calls[0].hang_ups == 2
+
+
+async def test_calls_are_left_to_a_successor(tmp_path: Path) -> None:
+    config = msgspec.structs.replace(configuration(drain=QUICK), recovery=Recovery(handover="rejoin"))
+    async with live_daemon(config, tmp_path) as live:
+        calls = [await live.ring(STAYS) for _ in range(2)]
+        await trio.sleep(0.2)
+        kill(signal.SIGQUIT)
+        assert await live.exit_code() == 0
+        assert [call.over.is_set() for call in calls] == [False, False]
+        assert {call.hang_ups for call in calls} == {0}
+        assert sorted(call.joins for call in calls) == [1, 2]
+        with closing(sqlite3.connect(tmp_path / "ledger.db")) as ledger:
+            rows = ledger.execute(
+                "SELECT outcome, joined_at IS NOT NULL, epoch LIKE 'released by %' FROM calls"
+            ).fetchall()
+        assert rows == [(None, 1, 1)] * 2
+
+
+async def test_calls_that_cannot_be_left_to_a_successor_are_drained(tmp_path: Path) -> None:
+    config = msgspec.structs.replace(configuration(drain=QUICK), recovery=Recovery(handover="rejoin"))
+    async with live_daemon(config, tmp_path) as live:
+        leaving = Script(steps=(Wait(1.0), Leave()), seconds_per_word=0.01)
+        calls = [await live.ring(leaving) for _ in range(2)]
+        await trio.sleep(0.2)
+        for call in calls:
+            call.join_refusals = [403]
+        kill(signal.SIGQUIT)
+        assert await live.exit_code() == 0
+    assert sorted(str(call.ended_by) for call in calls) == ["caller", "hangup"]

@@ -106,3 +106,10 @@ def test_the_page_on_keys_has_every_parameter() -> None:
         for name in re.findall("[a-z_]+", row)
     }
     assert {*COLLECT.parameters["properties"]} <= told
+
+
+def test_the_runbook_has_every_alert() -> None:
+    rules = set(re.findall(r"^ +- alert: (\w+)", (ROOT / "monitoring" / "alerts.yml").read_text(), re.MULTILINE))
+    runbook = re.findall(r"^\| (Callwarden\w+) \|", (ROOT / "docs" / "handbook.md").read_text(), re.MULTILINE)
+    assert rules == set(runbook)
+    assert len(runbook) == len(rules)

@@ -106,7 +106,7 @@ async def _on_line(
                         await call.casting.known.wait()
                     begin()
                 await talk(call, line)
-        return line.end
+        return LineEnd(lost=True, why="joining again") if call.leaving_line else line.end
 
 
 async def _come_back(call: Call, end: LineEnd | None) -> None:
@@ -198,7 +198,11 @@ def _decide(call: Call, error: BaseException | None) -> None:
 
 
 def _goes_on(call: Call) -> bool:
-    """Whether the line's end is not the call's: it broke and is rejoined, or a transfer may have closed it."""
+    """Whether the line's end is not the call's: it broke, is given up or left to others, or a transfer closed it."""
+    if call.outcome == "handed_over":
+        return True  # whoever adopts it must not find our socket still open
+    if call.leaving_line:
+        return not call.ending.is_set()
     end = call.line.end if call.line else None
     if end is None or call.ending.is_set():
         return False

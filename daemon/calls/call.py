@@ -59,6 +59,10 @@ class Call:
     """Whether it is known to be ours."""
     owed: bool = False
     """Whether the collector has taken over the hang-up, and with it the receipt."""
+    leaving_line: bool = False
+    """Whether the present socket is given up for another one."""
+    given_up: bool = False
+    """Whether it is left to whoever adopts it."""
 
     def __init__(self, incoming: IncomingCall, agent: Agent, setting: Setting, *, counted: bool = True) -> None:
         self.id = incoming.call_id
@@ -114,6 +118,28 @@ class Call:
         """End our part in the call: it is another node's now, and so are its caller and its receipt."""
         self.over("handed_over", ELSEWHERE)
 
+    def hand_over(self, *reasons: str) -> None:
+        """End our part in the call, and leave its caller to whoever adopts it."""
+        if not self.ending.is_set():
+            self.given_up = True
+        self.over("handed_over", *reasons)
+
+    @property
+    def between_turns(self) -> bool:
+        """Whether this is a good moment to leave the call to another daemon."""
+        talking = self.joined and not self.transfers and not self.ending.is_set()
+        return talking and self.conversation.between_turns(trio.current_time())
+
+    @property
+    def can_be_rejoined(self) -> bool:
+        """Whether there is a talk on a socket, which could go on on another one."""
+        return self.joined and not self.transfers and not self.ending.is_set() and not self.leaving_line
+
+    def rejoin(self) -> None:
+        """Give up the present socket, and go on on a new one, as after a break; `reached` tells what came of it."""
+        self.leaving_line, self.reached = True, trio.Event()
+        self.scope.cancel(reason="joining again")
+
     def remember(self, entry: journal.Entry) -> None:
         """Write an entry into the call's journal."""
         self.setting.feed.publish(self.id, entry)
@@ -129,7 +155,11 @@ class Call:
         """
         receipt = Receipt(outcome=outcome, reasons=self.reasons, joined=self.joined, seconds=self.since_webhook())
         events = self._events()
-        if not await self.setting.ledger.settle(self.id, receipt, events):
+        if self.given_up:
+            # Before anything that may take its time: whatever the ledger does, there is nothing for us to hang up.
+            self.receipt = receipt
+            await self.setting.ledger.release(self.id, joined=self.joined)
+        elif not await self.setting.ledger.settle(self.id, receipt, events):
             receipt = receipt.elsewhere()
         self.receipt = receipt
         self._remember_usage()
@@ -166,7 +196,7 @@ class Call:
             self._joined_at = trio.current_time()
         else:
             self._dropped.update(self.line.dropped)
-        self.line, self.line_opened_at = line, trio.current_time()
+        self.line, self.line_opened_at, self.leaving_line = line, trio.current_time(), False
         self.state_began = self.line_opened_at
         self.limits.pop("join", None)
         self.reached.set()

@@ -37,7 +37,7 @@ def why_not_to_go_on(orphan: Orphan, config: Config, *, closed: bool) -> tuple[s
         return (f"no agent {orphan.agent}", gone)
     if not orphan.joined and orphan.age > config.server.max_event_age:
         return (f"never joined in {format_duration(round(orphan.age))}", gone)
-    if orphan.joined and config.recovery.on_restart == "hang_up":
+    if orphan.joined and config.recovery.on_restart == "hang_up" and not orphan.released:
         return ("on_restart hang_up", gone)
     return ()
 

@@ -152,8 +152,20 @@ class Supervisor:
         async with trio.open_nursery() as nursery:
             self._tasks, self._context = nursery, contextvars.copy_context()
             task_status.started()
-            while not (self._closed and not self._live):
-                await self._changed.wait()
+            try:
+                while not (self._closed and not self._live):
+                    await self._changed.wait()
+            finally:
+                self._tasks = None
+
+    async def beat(self) -> None:
+        """Come back once a task of the calls' nursery has run; at once while there is no such nursery."""
+        if self._tasks is None:
+            await trio.lowlevel.checkpoint()
+        else:
+            ran = trio.Event()
+            self._tasks.start_soon(_turn, ran, name="heartbeat")
+            await ran.wait()
 
     async def _supervise(self, call: Call, offer: Offer, plan: Plan) -> None:
         """See one call through. Nothing but a cancellation ever leaves this function."""
@@ -250,8 +262,7 @@ class Supervisor:
 
     def let_go(self, call_id: str) -> None:
         """End our part in a call that is another node's now, without hanging up."""
-        known = self._live.get(call_id)
-        if known is not None:
+        if known := self._live.get(call_id):
             known[0].let_go()
 
     async def gone(self, call_id: str) -> Call | None:
@@ -279,3 +290,8 @@ class Supervisor:
     def _announce(self) -> None:
         self._changed.set()
         self._changed = trio.Event()
+
+
+async def _turn(ran: trio.Event) -> None:
+    ran.set()
+    await trio.lowlevel.checkpoint()

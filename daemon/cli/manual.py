@@ -24,12 +24,14 @@ _EXIT = (
 )
 _SIGNALS = (
     ("SIGTERM, SIGINT", "Take no more calls, wait for those in progress, exit; a second one hangs them up."),
+    ("SIGQUIT", "Make room for a successor: leave the calls to it, or drain, by [recovery] handover."),
     ("SIGHUP", "Load the configuration anew, for new calls. A bad one changes nothing and is logged."),
     ("SIGUSR1", "Pause; again: resume."),
     ("SIGUSR2", "Write the live task tree into the log."),
 )
 _FILES = (
     ("/etc/callwarden/config.toml", "The configuration, if there is no config.toml in the working directory."),
+    ("/etc/callwarden/credentials/", "Secrets, a file each: under systemd, ${credential:NAME} is the file NAME."),
     ("/run/callwarden/control.sock", "The control socket, open to user and group."),
     ("/var/lib/callwarden/", "The ledger."),
 )

@@ -1,8 +1,11 @@
 """`callwarden run`: the daemon itself, in the foreground; systemd or a terminal is what it runs under."""
 
+import errno
+import faulthandler
 import gc
 import os
 import sys
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -11,11 +14,13 @@ import structlog
 import trio
 
 from daemon.app import run_daemon
-from daemon.cli.configuration import EXIT_CONFIG, configured, load_or_exit
+from daemon.cli.configuration import EXIT_CONFIG, configured, refuse
 from daemon.config import Config, load
 from daemon.errors import ConfigError, StartError
 from daemon.observe import log
-from daemon.reload import Read
+from daemon.operate.activation import Systemd
+from daemon.operate.signals import edges
+from daemon.operate.systemd import Notifier
 
 EXIT_MISSING = 69
 EXIT_BUG = 70
@@ -31,37 +36,63 @@ EXIT_BUG = 70
 def run(path: Path, overrides: tuple[str, ...], events: str | None) -> None:
     """Answer calls until told to stop.
 
-    SIGTERM or SIGINT takes no more calls and waits for those in progress; a second one hangs them up. SIGHUP loads the
-    configuration anew for new calls, SIGUSR1 pauses and resumes, SIGUSR2 writes the live task tree into the log.
+    SIGTERM or SIGINT takes no more calls and waits for those in progress; a second one hangs them up. SIGQUIT makes
+    room for a successor. SIGHUP loads the configuration anew for new calls, SIGUSR1 pauses and resumes, SIGUSR2 writes
+    the live task tree into the log.
     """
-    config = load_or_exit(path, overrides)
+    # The watchdog's signal, and a crash of the interpreter, leave every thread's stack on standard error.
+    faulthandler.enable(file=2)
+    systemd = Systemd.take_over()
+    config = _load(path, overrides, systemd.notifier)
     # What is loaded now stays for good; the collector need not look through it again and again during calls.
     gc.freeze()
     with log.open_log(level=config.log.level, form=log.format_for(config.log.format, os.environ)):
-        code, problem = _run(config, events, partial(load, path, overrides))
+        daemon = partial(run_daemon, config, events=events, read=partial(load, path, overrides), systemd=systemd)
+        code, problem = _run(daemon, systemd.notifier)
     if problem:
         click.echo(f"callwarden: {problem}", err=True)
     sys.exit(code)
 
 
-def _run(config: Config, events: str | None, read: Read) -> tuple[int, str]:
-    """Run the daemon; gives the exit code, and in a line what kept it from starting, if something did."""
-    code, problem = EXIT_MISSING, ""
+def _load(path: Path, overrides: tuple[str, ...], notifier: Notifier) -> Config:
+    """Load the configuration, or say what is wrong with it, to systemd too, and exit."""
     try:
-        code = trio.run(partial(run_daemon, config, events=events, read=read))
+        return load(path, overrides)
+    except ConfigError as error:
+        notifier.failed(str(error.problems[0]), errno.EINVAL)
+        refuse(error)
+
+
+def _run(daemon: Callable[..., Awaitable[int]], notifier: Notifier) -> tuple[int, str]:
+    """Run the daemon; gives the exit code, and in a line what kept it from starting, if something did."""
+    code, problem, number = EXIT_MISSING, "", 0
+    try:
+        with edges() as started:
+            code = trio.run(partial(daemon, task_status=started))
     except* StartError as group:
-        problem = _first(group)
+        problem, number = str(_first(group)), _errno(_first(group))
     except* ConfigError as group:
-        code, problem = EXIT_CONFIG, _first(group)
+        code, problem, number = EXIT_CONFIG, str(_first(group)), errno.EINVAL
     except* Exception as bugs:
         structlog.get_logger().critical("crashed", exc_info=bugs)
         code = EXIT_BUG
+        notifier.failed(f"crashed: {type(_first(bugs)).__name__}; see the log", 0)
+    if problem:
+        notifier.failed(problem, number)
     return code, problem
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> str:
-    """The words of the first error in a group."""
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error in a group."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return str(error)
+    return error
+
+
+def _errno(error: BaseException) -> int:
+    """The number of the system's error behind one of ours; 0 if there is none."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__
+    return cause.errno or 0 if cause is not None else 0

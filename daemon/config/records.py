@@ -42,7 +42,10 @@ class Server(Struct, frozen=True, kw_only=True):
     """`[server]`: the public door, at which the platform announces calls."""
 
     bind: Annotated[tuple[Bind, ...], Meta(min_length=1), Check(distinct)] = ("127.0.0.1:8080",)
-    """Addresses to listen on: `host:port`, `[ipv6]:port`, `unix:/path` or `fd://3`. Port 0 picks a free one."""
+    """Addresses to listen on: `host:port`, `[ipv6]:port`, `unix:/path` or `fd://3`. Port 0 picks a free one.
+
+    In place of the default, what systemd passes under the name `http` is used.
+    """
     webhook_path: WebhookPath = "/xai/sip-webhook"
     """Path at which deliveries arrive."""
     public_url: PublicUrl = ""
@@ -150,6 +153,10 @@ class Recovery(Struct, frozen=True, kw_only=True):
     """Seconds for which it is tried to join the call again before it is hung up; 0 is never."""
     on_restart: Literal["rejoin", "hang_up"] = "rejoin"
     """What is done for a call whose daemon died: by the next one here, or by another node."""
+    handover: Literal["drain", "rejoin"] = "drain"
+    """What a daemon does to make room for the next one: wait for its calls' ends, or leave them to it."""
+    handover_budget: Duration = 5.0
+    """Seconds for which a pause in each call is waited for, before it is left in the middle of a turn."""
 
 
 class Drain(Struct, frozen=True, kw_only=True):

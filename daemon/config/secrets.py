@@ -18,6 +18,7 @@ EXPECTED_REFERENCE: Final = '"${env:NAME}", "${file:/path}" or "${credential:NAM
 
 _REFERENCE: Final = re.compile(r"\$\{(env|file|credential):([^{}]+)\}")
 _ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OF_FOLDER: Final = "callwarden_"
 # Standard Webhooks: between 192 and 512 bits of key.
 _KEY_BYTES: Final = range(24, 65)
 
@@ -145,7 +146,19 @@ def _from_credential(name: str, env: Mapping[str, str]) -> Secret:
             f"credential {name} cannot be looked up: CREDENTIALS_DIRECTORY is not set. systemd sets it for a unit "
             f"with LoadCredential={name}; elsewhere, set it to the folder that holds the file {name}"
         )
-    return _from_file(Path(folder, name))
+    # Of a whole folder that is loaded under one name, systemd puts that name in front of every file's.
+    path, of_folder = Path(folder, name), Path(folder, f"{_OF_FOLDER}{name}")
+    return _from_file(of_folder if _is_missing(path) and not _is_missing(of_folder) else path)
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        pass  # reading it says what is wrong
+    return False
 
 
 def _from_file(path: Path) -> Secret:

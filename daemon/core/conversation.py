@@ -40,7 +40,9 @@ from daemon.core.frames import (
 from daemon.core.greeting import greet
 from daemon.core.handset import Handset
 from daemon.core.moves import Move
+from daemon.core.pausing import pauses
 from daemon.core.remote import RemoteTools
+from daemon.core.reply import GRACE
 from daemon.core.silence import Silence
 from daemon.core.transcript import Transcript
 from daemon.core.trouble import Trouble
@@ -74,6 +76,8 @@ class Conversation:
         self._caller = CallerSide(agent, self._handset, self._turns, self._silence, self._answers, self.transcript)
         self._ready_by = inf
         self._over_by = inf
+        self._begins_by = -inf
+        """Until when a turn that we have asked for may be about to begin."""
         self._malformed = self._frames = 0
         self._update_id: str | None = None
         self._ask_id: str | None = None
@@ -116,6 +120,11 @@ class Conversation:
     def usage(self, joined_seconds: float) -> journal.Usage:
         """What the call used so far, if it was joined for so many seconds."""
         return self._meter.usage(joined_seconds)
+
+    def between_turns(self, now: float) -> bool:
+        """Whether nobody says or does anything right now, so that somebody else could go on with the talk."""
+        busy = self.ended or self._ready_by < inf or now < self._begins_by
+        return not busy and pauses(self._turns, self._handset, self._remote, now)
 
     def start(self, now: float) -> list[Command]:
         """Configure the session and greet. Both go out at once: the platform works in order."""
@@ -226,6 +235,7 @@ class Conversation:
             case ResponseCreate(response=settings):
                 self._ask_id = event_id if settings is None else self._ask_id
                 self._answers.expect(now, asked=settings is None)
+                self._begins_by = now + GRACE
             case ItemCreate(item=ForceMessage(interruptible=interruptible)):
                 self._turns.fixed_words_sent(now, interruptible=interruptible)
                 if self._turns.response.quiet(now):
@@ -245,6 +255,7 @@ class Conversation:
                 return [journal.SessionConfigured(model=known.model, voice=known.voice)]
             case ev.ResponseCreated():
                 self._turns.began(event.id, now)
+                self._begins_by = -inf
                 self._silence.agent_begins(now)
                 return []
             case ev.SpokenDelta() | ev.TextDelta() | ev.TextDeltaAlias():

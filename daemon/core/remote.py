@@ -30,6 +30,11 @@ class RemoteTools:
     def __init__(self) -> None:
         self._uses: dict[str, _Use] = {}
 
+    @property
+    def working(self) -> bool:
+        """Whether one runs, as far as we were told."""
+        return bool(self._uses)
+
     def receive(self, event: ev.Event, now: float) -> list[journal.Entry]:
         """Take any event; gives what is to be remembered of it."""
         match event:

@@ -45,6 +45,10 @@ class Reply:
         """Something is sent because of a key, which may have made the platform begin a turn at the same moment."""
         self._unseen_until = now + RACE
 
+    def caller_has_turn(self, now: float) -> bool:
+        """Whether the caller speaks, or may be answered by the platform in a moment."""
+        return self._caller_speaks or now < self._quiet_after
+
     def turn_begins(self) -> None:
         """The agent has its turn, so the caller's is over, even if nobody said so."""
         self._caller_speaks, self._quiet_after = False, 0.0

@@ -57,6 +57,14 @@ class Ledger(Protocol):
         """
         ...
 
+    async def release(self, call_id: str, *, joined: bool) -> None:
+        """Give up a call without a receipt: whoever looks next adopts it. Nothing, if it is another node's already.
+
+        `joined`: whether its socket was ever open. Best effort: what is not released is adopted once we are gone.
+        From the first one on, nobody's calls are adopted any more.
+        """
+        ...
+
     async def ours(self, call_id: str) -> bool:
         """Whether the call is still ours; asks the database only if our lease may have run out, so it is cheap.
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 from daemon.core.incoming import IncomingCall
 from daemon.core.receipts import Receipt
 from daemon.ledger.inserting import insert_new
-from daemon.ledger.schema import DbNow, calls
+from daemon.ledger.schema import RELEASED, DbNow, calls
 from daemon.ledger.text import as_json
 
 
@@ -87,6 +87,14 @@ def settle(
         return True
     owner = connection.execute(select(calls.c.epoch).where(calls.c.call_id == call_id)).scalar_one_or_none()
     return None if owner is None else owner == epoch
+
+
+def release(connection: Connection, call_id: str, epoch: str, *, joined: bool) -> None:
+    """Give up a call without a receipt: no epoch that lives has it any more."""
+    given_up = update(calls).where(_is(call_id, epoch), calls.c.outcome.is_(None)).values(epoch=f"{RELEASED}{epoch}")
+    if joined:  # the note of it may have been on its way
+        given_up = given_up.values(joined_at=func.coalesce(calls.c.joined_at, DbNow()))
+    connection.execute(given_up)
 
 
 def is_ours(connection: Connection, call_id: str, epoch: str) -> bool:

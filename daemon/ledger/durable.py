@@ -5,6 +5,7 @@ and everything after it to the spool. Imports this room, core, errors, observe; 
 """
 
 import uuid
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -14,7 +15,7 @@ from daemon.core.effects import Effect, ToolUse
 from daemon.core.incoming import IncomingCall, PastCall
 from daemon.core.receipts import Debt, Receipt
 from daemon.errors import LedgerUnavailable
-from daemon.ledger import effects, operations, redial
+from daemon.ledger import claims, effects, operations, redial
 from daemon.ledger.claims import Claim
 from daemon.ledger.database import Database
 from daemon.ledger.failures import Unwritable
@@ -165,11 +166,22 @@ class DurableLedger:
             held.settled = True
         return kept
 
+    async def release(self, call_id: str, *, joined: bool) -> None:
+        """Give up a call without a receipt."""
+        self._lease.retired = True  # or our next heartbeat would adopt it again
+        if self._health.up:
+            with suppress(LedgerUnavailable):
+                await self._database.write(
+                    partial(claims.release, call_id=call_id, epoch=self._owner(call_id), joined=joined)
+                )
+        # Not before: a heartbeat in between would take it for one of ours that nobody serves.
+        self.held.let_go(call_id)
+
     async def ours(self, call_id: str) -> bool:
         """Whether the call is still ours."""
         if call_id in self.held and not self._lease.fresh and self._health.up:
             await self._lease.refresh()
-        # While the ledger is down, nobody can have relieved us that we could know of, and the caller is on our line.
+        # While the ledger is down, nobody can have relieved us that we know of, and the caller is on our line.
         await trio.lowlevel.checkpoint()
         held = self.held.get(call_id)
         return held is not None and not held.settled

@@ -15,7 +15,7 @@ from daemon.core.effects import Effect
 from daemon.core.incoming import IncomingCall
 from daemon.ledger.effects import of_calls
 from daemon.ledger.inserting import insert_new
-from daemon.ledger.schema import DbNow, calls, epochs
+from daemon.ledger.schema import RELEASED, DbNow, calls, epochs
 from daemon.ledger.vigil import Sign
 
 _LIVE = and_(epochs.c.relieved_at.is_(None), epochs.c.ended_at.is_(None))
@@ -48,6 +48,11 @@ class Orphan(msgspec.Struct, frozen=True, kw_only=True):
     """Who had it."""
     effects: tuple[Effect, ...] = ()
     """The tools that were used on it, oldest first."""
+
+    @property
+    def released(self) -> bool:
+        """Whether it was given up in good order, for somebody else to go on with."""
+        return self.former.startswith(RELEASED)
 
 
 def register(connection: Connection, epoch: str, node: str, place: str, version: str, lease: float) -> None:

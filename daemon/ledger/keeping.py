@@ -170,6 +170,10 @@ class Keeper:
         """Beat now: there is something to be done."""
         self._lease.wanted.set()
 
+    async def turn(self) -> None:
+        """Come back once the heartbeat has gone round, whatever it found: a ledger that is down turns as well."""
+        await self._lease.turn()
+
     async def mend(self) -> None:
         """Bring the ledger back whenever it is down, until cancelled."""
         longest = min(_LONGEST_PAUSE, self._lease.seconds / _TIMES_A_LEASE)

@@ -54,6 +54,8 @@ class Lease:
         self.epoch = ""
         self.until = 0.0
         """When it runs out, on Trio's clock."""
+        self.retired = False
+        """Whether nobody's calls are adopted any more."""
         self.wanted = trio.Event()
         """Set when a heartbeat should not be waited for."""
         self._beaten = trio.Event()
@@ -91,6 +93,11 @@ class Lease:
                 self.wanted.set()
                 await self._beaten.wait()
 
+    async def turn(self) -> None:
+        """Have a heartbeat now, and come back once it was tried."""
+        self.wanted.set()
+        await self._beaten.wait()
+
     def beaten(self) -> None:
         """Tell who waits that a heartbeat was tried."""
         self._beaten.set()
@@ -125,8 +132,8 @@ class Lease:
                 epochs.register(connection, self.epoch, self._node, self._place.id, __version__, self.seconds)
         living = epochs.living(connection)
         dead = [sign for sign in living if sign.epoch not in self.epochs and self._is_dead(sign)]
-        relieved = epochs.relieve(connection, [*silent, *dead])
-        former = epochs.adopt(connection, self.epoch)
+        relieved = epochs.relieve(connection, [] if self.retired else [*silent, *dead])
+        former = {} if self.retired else epochs.adopt(connection, self.epoch)
         owed = epochs.debts(connection, self.epoch)
         # Looked at one by one: some may have come into the ledger since a moment ago.
         doubtful = known - owed
@@ -135,7 +142,7 @@ class Lease:
             alive=True,
             living=tuple(living),
             relieved=tuple(relieved),
-            orphans=epochs.orphans(connection, owed - known, former),
+            orphans=() if self.retired else epochs.orphans(connection, owed - known, former),
             elsewhere=tuple(call_id for call_id, (owner, _) in owners.items() if owner != self.epoch),
             missing=tuple(doubtful - owners.keys()),
             ended=tuple(call_id for call_id, (owner, over) in owners.items() if owner == self.epoch and over),

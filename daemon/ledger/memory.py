@@ -22,6 +22,8 @@ class MemoryLedger:
         self.receipts: dict[str, Receipt] = {}
         """By call id."""
         self.joins: list[str] = []
+        self.released: list[str] = []
+        """Calls that were given up."""
         self.debts: dict[str, Debt] = {}
         """What was ever owed, by call id."""
         self._calls: dict[str, tuple[IncomingCall, str]] = {}
@@ -79,6 +81,11 @@ class MemoryLedger:
         _forget(self._ended, self._remembered)
         _forget(self.receipts, self._remembered)
         return True
+
+    async def release(self, call_id: str, *, joined: bool) -> None:
+        """Give up a call."""
+        await trio.lowlevel.checkpoint()
+        self.released.append(call_id)
 
     async def ours(self, call_id: str) -> bool:
         """Nobody else has this ledger."""

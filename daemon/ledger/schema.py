@@ -86,6 +86,9 @@ epochs = Table(
     Column("ended_at", Double),  # it said goodbye
 )
 
+RELEASED = "released by "
+"""In place of a call's epoch: it was given up by the one that follows, for whoever adopts it."""
+
 calls = Table(
     "calls",
     metadata,

@@ -17,31 +17,32 @@ import structlog
 import trio
 
 from daemon.config import DEFAULT_SOCKET, Operator
+from daemon.operate.activation import CONTROL, Passed
 from daemon.web.listen import open_listeners
 
 KEY = "[operator] socket"
 MODE = 0o660
-NAME = "control"
-"""The name under which systemd passes the socket: FileDescriptorName=control."""
-_FIRST_FD = 3
 _LONGEST = 107
 
 
-async def open_control(operator: Operator, ledger_folder: Path, env: Mapping[str, str]) -> list[trio.SocketListener]:
-    """Open everything operators may come in by.
+async def open_control(
+    operator: Operator, ledger_folder: Path, env: Mapping[str, str], passed: Passed | None = None
+) -> list[trio.SocketListener]:
+    """Open everything operators may come in by; `passed` is what systemd has opened.
 
     Errors: `StartError`, naming the key; but never because the default place is not to be had.
     """
-    listeners = await _open_socket(operator.socket, ledger_folder, env)
+    listeners = await _open_socket(operator.socket, ledger_folder, env, passed or {})
     if operator.listen:
         listeners += await open_listeners([operator.listen], key="[operator] listen")
     return listeners
 
 
-async def _open_socket(place: str, ledger_folder: Path, env: Mapping[str, str]) -> list[trio.SocketListener]:
-    inherited = passed_by_systemd(env)
-    if inherited is not None:
-        return await open_listeners([inherited], key=KEY)
+async def _open_socket(
+    place: str, ledger_folder: Path, env: Mapping[str, str], passed: Passed
+) -> list[trio.SocketListener]:
+    if inherited := passed.get(CONTROL):
+        return await open_listeners([f"fd://{descriptor}" for descriptor in inherited], key=KEY)
     if place == "":
         return []
     if place.startswith("fd://"):
@@ -70,14 +71,6 @@ async def _fit(folder: Path) -> bool:
         return writable and stat.S_ISDIR((await place.stat()).st_mode)
     except OSError:
         return False
-
-
-def passed_by_systemd(env: Mapping[str, str]) -> str | None:
-    """The socket that systemd has opened for us (sd_listen_fds(3)), by its name: their order is not promised."""
-    if env.get("LISTEN_PID") != str(os.getpid()):
-        return None
-    names = env.get("LISTEN_FDNAMES", "").split(":")
-    return f"fd://{_FIRST_FD + names.index(NAME)}" if NAME in names else None
 
 
 def fallbacks(env: Mapping[str, str], ledger_folder: Path | None) -> Sequence[Path]:

@@ -1,5 +1,7 @@
 """Stopping, as a wish: asked for once it means drain, asked for again it means now; and it can be called off at first.
 
+Asked to make room, it means that a successor comes, to whom the calls can be left.
+
 Owned by the app, set by whoever may stop the daemon. The second wish must come after the first was taken up: two
 equal signals in quick succession arrive as one anyway. Imports Trio only.
 """
@@ -14,6 +16,9 @@ class Stop:
         self.draining = trio.Event()
         """Set while the daemon is to stop; another event after that was called off."""
         self.forced = trio.Event()
+        self.making_room = False
+        """Whether a successor comes, to whom the calls can be left."""
+        self._hurried = trio.Event()
         self.reasons: list[str] = []
         """Who asked, in order."""
         self.closed = False
@@ -44,11 +49,27 @@ class Stop:
             self.reasons.append(who)  # it is the reason for both
             self.draining.set()
         self.forced.set()
+        self._hurried.set()
         self._decided.set()
+
+    def make_room(self, who: str) -> None:
+        """Ask for a hand-over to a successor, also in the middle of a drain; asked again, for an end to all calls."""
+        if self.making_room:
+            self.force(who)
+            return
+        self.reasons.append(who)
+        self.making_room = True
+        self.draining.set()
+        self._hurried.set()
+        self._decided.set()
+
+    async def hurried(self) -> None:
+        """Wait until nobody waits for calls any more: they are to be left to a successor, or to be ended."""
+        await self._hurried.wait()
 
     def call_off(self) -> bool:
         """Take a drain back; False if there is none, or it is too late."""
-        if not self.draining.is_set() or self.closed or self.forced.is_set():
+        if not self.draining.is_set() or self.closed or self.forced.is_set() or self.making_room:
             return False
         self.draining = trio.Event()
         self.reasons.clear()

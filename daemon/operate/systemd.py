@@ -1,33 +1,81 @@
 """Telling systemd how we are: `sd_notify`'s datagrams, and nothing when nobody listens.
 
 The protocol is one datagram of `KEY=value` lines to `$NOTIFY_SOCKET` (sd_notify(3)); a leading `@` means Linux's
-abstract namespace. Imports the standard library only. Never raises, never waits.
+abstract namespace. Made once at the start by whoever starts the daemon, and taken out of the environment then, so that
+no child of ours speaks in our name. Imports the standard library only. Never raises, never waits.
 """
 
 import contextlib
 import os
 import socket
 import time
+from collections.abc import MutableMapping
+
+_LONGEST_STATUS = 400
+_MICROSECONDS = 1_000_000
 
 
 class Notifier:
     """Where systemd wants to hear from us, if anywhere."""
 
-    def __init__(self, address: str | None = None) -> None:
-        address = os.environ.get("NOTIFY_SOCKET") if address is None else address
-        self._address = "\0" + address[1:] if address and address.startswith("@") else address
+    def __init__(self, address: str = "", *, watchdog: float = 0.0) -> None:
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self.watchdog = watchdog
+        """Seconds of silence after which systemd takes us for hung; 0 if it doesn't watch."""
+        self._status = ""
 
-    def reloading(self) -> None:
-        """Say that the configuration is being loaded; must be followed by `READY=1`."""
-        # systemd compares it with the moment at which it asked us to.
-        self.tell(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000, STATUS="reloading the configuration")
+    @classmethod
+    def take_over(cls, environment: MutableMapping[str, str] = os.environ) -> "Notifier":
+        """Take systemd's wishes out of the environment; what is meant for another process is only taken out."""
+        address = environment.pop("NOTIFY_SOCKET", "")
+        interval = environment.pop("WATCHDOG_USEC", "")
+        watched = environment.pop("WATCHDOG_PID", "")
+        ours = watched in ("", str(os.getpid()))
+        seconds = int(interval) / _MICROSECONDS if ours and interval.isascii() and interval.isdigit() else 0.0
+        return cls(address, watchdog=seconds if address else 0.0)
 
-    def tell(self, **fields: str | int) -> None:
-        """Send fields such as `READY=1` and `STATUS="3 calls"` in one datagram."""
+    def ready(self, status: str) -> None:
+        """Started, or done with reloading, whatever came of it."""
+        self._tell(READY=1, STATUS=status)
+
+    def reloading(self, status: str) -> None:
+        """About to reload; `ready` must follow."""
+        # From 253 on, systemd looks at the time, to know this reload from an earlier one.
+        self._tell(RELOADING=1, MONOTONIC_USEC=time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000, STATUS=status)
+
+    def stopping(self, status: str) -> None:
+        """On our way out."""
+        self._tell(STOPPING=1, STATUS=status)
+
+    def status(self, status: str) -> None:
+        """One line for `systemctl status`; sent only if it is another one than before."""
+        if _line(status) != self._status:
+            self._tell(STATUS=status)
+
+    def extend(self, seconds: float) -> None:
+        """Ask not to be given up on for so many seconds from now; to be asked again before they are over."""
+        self._tell(EXTEND_TIMEOUT_USEC=int(seconds * _MICROSECONDS))
+
+    def alive(self) -> None:
+        """Feed the watchdog."""
+        self._tell(WATCHDOG=1)
+
+    def failed(self, status: str, number: int) -> None:
+        """Say why we end: in words, and as an errno, unless that is 0."""
+        self._tell(STATUS=status, **({"ERRNO": number} if number else {}))
+
+    def _tell(self, **fields: str | int) -> None:
         if not self._address:
             return
+        if "STATUS" in fields:
+            self._status = fields["STATUS"] = _line(str(fields["STATUS"]))
         lines = "\n".join(f"{key}={value}" for key, value in fields.items())
         # A lost word to systemd is no reason to fail a call; its own watchdog notices if it mattered.
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.setblocking(False)
             sender.sendto(lines.encode(), self._address)
+
+
+def _line(status: str) -> str:
+    """A status is one line, or its rest would be taken for other fields."""
+    return " ".join(status.split())[:_LONGEST_STATUS]

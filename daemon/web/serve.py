@@ -56,6 +56,7 @@ class Server:
         self._accepting = trio.CancelScope()
         self._grace = trio.CancelScope()
         self._open: set[Connection] = set()
+        self._over = trio.Event()
         self._quiet = Quiet() if quiet is None else quiet
         self._service = Service(
             app=ASGIWrapper(app),
@@ -91,6 +92,11 @@ class Server:
                     connection.wind_down()
                 supervision.start_soon(self._cut_late, name=f"{self._service.name}: cut what outlasts the grace")
             supervision.cancel_scope.cancel(reason="every connection is over")
+        self._over.set()
+
+    async def over(self) -> None:
+        """Wait until it was stopped and every connection is over."""
+        await self._over.wait()
 
     async def _accept(self, connections: trio.Nursery) -> None:
         """Serve whoever comes, until `stop`; closes the listeners."""

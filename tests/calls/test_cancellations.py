@@ -8,6 +8,7 @@ each scenario, so that it stays fast.
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 import pytest
@@ -166,9 +167,15 @@ class Result:
     debts: int
     live: int
     streams_open: int
+    released: list[str]
 
 
-def play(scenario: Scenario, *, hang_up_at: int = 0, daemon_stops_at: int = 0) -> Result:
+def give_up(world: World) -> None:
+    for call in world.supervisor.calls():
+        call.hand_over("test")
+
+
+def play(scenario: Scenario, *, hang_up_at: int = 0, give_up_at: int = 0, daemon_stops_at: int = 0) -> Result:
     """Play a scenario in virtual time."""
 
     async def main() -> Result:
@@ -188,6 +195,7 @@ def play(scenario: Scenario, *, hang_up_at: int = 0, daemon_stops_at: int = 0) -
                     call.id,
                     {
                         hang_up_at: lambda: world.supervisor.hang_up(call.id, "test"),
+                        give_up_at: partial(give_up, world),
                         daemon_stops_at: lambda: stop(reason="test"),
                     },
                 )
@@ -212,6 +220,7 @@ def play(scenario: Scenario, *, hang_up_at: int = 0, daemon_stops_at: int = 0) -
             debts=len(world.collector.debts),
             live=world.supervisor.live,
             streams_open=sum(not stream.closed for stream in world.streams),
+            released=world.ledger.released,
         )
 
     return trio.run(main, clock=MockClock(autojump_threshold=0))
@@ -265,3 +274,29 @@ def test_hung_up_at_any_checkpoint_and_the_daemon_stops_during_the_clean_up(name
 def test_the_receipt_says_who() -> None:
     result = play(SCENARIOS["a whole talk"], hang_up_at=30)
     assert result.receipts[0].reasons == ("test",)
+
+
+def check_given_up(result: Result) -> None:
+    """A call that was to be left to others: it is, and nobody hung up on it; or it was over before."""
+    assert len(result.receipts) == (1 if result.claimed else 0)
+    assert (result.debts, result.live, result.streams_open) == (0, 0, 0)
+    assert set(result.call.close_codes) <= {1000}, "the peer saw no clean close"
+    if result.receipts and result.receipts[0].outcome == "handed_over":
+        assert result.released == [result.call.id]
+        assert result.call.hang_ups == 0, "hung up on a call that is others' now"
+    else:
+        assert result.released == []
+        assert not result.claimed or result.call.over.is_set(), "nobody has the caller"
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_given_up_at_any_checkpoint_also_while_the_daemon_stops(name: str) -> None:
+    steps = play(SCENARIOS[name]).steps
+    for step in range(1 + len(name) % STRIDE, steps + 1, STRIDE):
+        for later in (None, 0, 1, 3, 7):
+            stops_at = 0 if later is None else step + later
+            result = play(SCENARIOS[name], give_up_at=step, daemon_stops_at=stops_at)
+            try:
+                check_given_up(result)
+            except AssertionError as error:
+                raise AssertionError(f"given up after step {step} of {steps}, then {later}: {error}") from error

@@ -107,6 +107,18 @@ async def test_on_restart_hang_up(nursery: trio.Nursery, autojump_clock: MockClo
     world.stop()
 
 
+async def test_on_restart_is_not_for_calls_that_were_left_on_purpose(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    world = await running(nursery, config(on_restart="hang_up"))
+    call = world.dial(TALKS)
+    await recover([orphan(world, call, former="released by before")], world.supervisor, patience=5.0)
+    await world.supervisor.idle()
+    assert call.joins == 1
+    assert world.receipt(call).outcome == "caller_left"
+    world.stop()
+
+
 async def test_a_caller_who_left_meanwhile(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     world = await running(nursery, config())
     call = world.dial(STAYS)

@@ -329,3 +329,20 @@ async def test_a_daemon_that_can_claim_nothing_is_not_ready(nursery: trio.Nurser
         answers.append(world.supervisor.ready)
     assert answers == [True, False, True]
     world.stop()
+
+
+async def test_a_heartbeat_goes_through_the_calls_nursery(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    world = World(configuration(), nursery)
+    await world.supervisor.beat()  # nothing to prove yet
+    await world.start()
+    await world.supervisor.beat()
+    call = world.dial()
+    await world.offer(call).verdict()
+    await world.supervisor.beat()
+    world.supervisor.close()
+    await world.supervisor.beat()
+    world.supervisor.hang_up_all("enough")
+    await world.supervisor.idle()
+    await trio.testing.wait_all_tasks_blocked()
+    await world.supervisor.beat()  # nothing left to prove
+    world.stop()

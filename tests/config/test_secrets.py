@@ -76,6 +76,16 @@ def test_a_reference_that_leads_nowhere(tmp_path: Path, reference: str, message:
     assert caught.value.__cause__ is None
 
 
+def test_credentials_of_a_folder_that_systemd_has_loaded_as_a_whole(tmp_path: Path) -> None:
+    env = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    (tmp_path / "callwarden_hook").write_text("of the folder\n")
+    assert resolve("${credential:hook}", env).reveal() == "of the folder"
+    (tmp_path / "hook").write_text("by itself\n")
+    assert resolve("${credential:hook}", env).reveal() == "by itself"
+    with pytest.raises(ValueError, match=rf"cannot read {tmp_path}/missing: No such file"):
+        resolve("${credential:missing}", env)
+
+
 def test_a_credential_without_systemd() -> None:
     with pytest.raises(ValueError, match=r"CREDENTIALS_DIRECTORY is not set.*LoadCredential=hook"):
         resolve("${credential:hook}", {})

@@ -467,3 +467,77 @@ async def test_what_is_promised_is_synced_and_what_is_told_is_not(house: House) 
         begun.clear()
         await parts.journal.flush()
         assert begun == ["lazy"]
+
+
+# Giving up calls, for the next daemon to go on with
+
+
+async def test_a_call_that_is_given_up_is_adopted_at_the_next_look_and_not_by_ourselves(house: House) -> None:
+    async with house.ledger("old", lease=60.0) as old:
+        await old.ledger.claim(incoming("call-1"), "support")
+        await old.ledger.claim(incoming("call-2"), "support")
+        await old.ledger.begin_effect("call-1", USE)
+        await old.ledger.release("call-1", joined=True)
+        assert not await old.ledger.ours("call-1")
+        await old.keeper.turn()
+        await old.keeper.turn()
+        assert news_of(old) == []
+        async with house.ledger("new") as new:
+            (orphan,) = new.orphans
+            assert (orphan.incoming.call_id, orphan.agent, orphan.joined) == ("call-1", "support", True)
+            mine = house.one(calls, call_id="call-2")["epoch"]
+            assert (orphan.former, orphan.released) == (f"released by {mine}", True)
+            assert [effect.use for effect in orphan.effects] == [USE]
+            assert await new.ledger.settle("call-1", receipt(), {})
+            assert not await old.ledger.settle("call-1", receipt("lost"), {})
+    assert house.one(calls, call_id="call-1")["outcome"] == "caller_left"
+    assert house.one(calls, call_id="call-2")["outcome"] is None
+
+
+async def test_whether_it_was_joined_is_not_lost_with_the_note_of_it(house: House) -> None:
+    async with house.ledger("old", lease=60.0) as old:
+        for number in (1, 2, 3):
+            await old.ledger.claim(incoming(f"call-{number}"), "support")
+        await old.ledger.joined("call-1")
+        first = house.one(calls, call_id="call-1")["joined_at"]
+        for number, joined in ((1, True), (2, True), (3, False)):
+            await old.ledger.release(f"call-{number}", joined=joined)
+    assert house.one(calls, call_id="call-1")["joined_at"] == first
+    assert house.one(calls, call_id="call-2")["joined_at"] is not None
+    assert house.one(calls, call_id="call-3")["joined_at"] is None
+
+
+async def test_what_is_over_or_another_nodes_cannot_be_given_up(house: House) -> None:
+    async with house.ledger("old") as old:
+        await old.ledger.claim(incoming("call-1"), "support")
+        await old.ledger.settle("call-1", receipt(), {})
+        mine = house.one(calls)["epoch"]
+        await old.ledger.release("call-1", joined=True)
+        await old.ledger.release("call-unknown", joined=True)
+    row = house.one(calls)
+    assert (row["outcome"], row["epoch"]) == ("caller_left", mine)
+
+
+async def test_a_call_that_could_not_be_given_up_is_adopted_once_we_are_gone(house: House) -> None:
+    async with house.ledger("old", lease=60.0) as old:
+        await old.ledger.claim(incoming("call-1"), "support")
+        mine = house.one(calls)["epoch"]
+        old.health.fail(LedgerUnavailable("away"))
+        await old.ledger.release("call-1", joined=True)
+        assert house.one(calls)["epoch"] == mine
+        await until(lambda: old.health.up)
+        await old.keeper.turn()
+        await old.keeper.turn()
+        assert news_of(old) == []  # it is not ours to go on with, whosever it is
+    async with house.ledger("new") as new:
+        assert [orphan.incoming.call_id for orphan in new.orphans] == ["call-1"]
+
+
+async def test_who_gives_up_calls_adopts_nobody_elses(house: House) -> None:
+    async with house.ledger("old", lease=60.0) as old:
+        await old.ledger.claim(incoming("call-1"), "support")
+        await old.ledger.release("call-1", joined=True)
+        async with house.ledger("dying") as dying:
+            await dying.ledger.claim(incoming("call-2"), "support")
+        await old.keeper.turn()
+        assert news_of(old) == []

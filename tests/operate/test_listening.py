@@ -10,7 +10,7 @@ import trio
 from daemon.config import DEFAULT_SOCKET, Operator
 from daemon.errors import StartError
 from daemon.operate import listening
-from daemon.operate.listening import candidates, open_control, passed_by_systemd
+from daemon.operate.listening import candidates, open_control
 from daemon.web.listen import addresses
 from tests.conftest import Logged
 
@@ -76,12 +76,7 @@ async def test_the_default_keeps_nobody_from_starting(
     close(listeners)
 
 
-async def test_handed_over_by_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    env = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDNAMES": "http:control:other"}
-    assert passed_by_systemd(env) == "fd://4"
-    assert passed_by_systemd({**env, "LISTEN_PID": "1"}) is None
-    assert passed_by_systemd({**env, "LISTEN_FDNAMES": "http"}) is None
-    assert passed_by_systemd({}) is None
+async def test_handed_over_by_systemd(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as given:
         given.bind(str(tmp_path / "given.sock"))
         given.listen()
@@ -89,8 +84,8 @@ async def test_handed_over_by_systemd(tmp_path: Path, monkeypatch: pytest.Monkey
         listeners = await open_control(Operator(socket=place), tmp_path, {})
         assert addresses(listeners) == [f"unix:{tmp_path}/given.sock"]
         close(listeners)
-        monkeypatch.setattr(listening, "passed_by_systemd", lambda env: f"fd://{os.dup(given.fileno())}")
-        listeners = await open_control(Operator(socket="/ignored.sock"), tmp_path, {})
+        passed = {"http": (99,), "control": (os.dup(given.fileno()),)}
+        listeners = await open_control(Operator(socket="/ignored.sock"), tmp_path, {}, passed)
         assert addresses(listeners) == [f"unix:{tmp_path}/given.sock"]
         close(listeners)
 

@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 import trio
@@ -31,3 +33,18 @@ async def test_usr1_pauses_and_resumes(nursery: trio.Nursery) -> None:
         await toggled.wait()
     assert not stop.draining.is_set()
     nursery.cancel_scope.cancel()
+
+
+def test_signals_that_nobody_listens_to() -> None:
+    program = (
+        "import os, signal; from daemon.operate.signals import edges\n"
+        "with edges() as started:\n"
+        "    {}\n"
+        "    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGQUIT, signal.SIGTERM):\n"
+        "        os.kill(os.getpid(), number)\n"
+        "print('here')"
+    )
+    before = subprocess.run([sys.executable, "-c", program.format("pass")], capture_output=True)
+    assert (before.returncode, before.stdout) == (-signal.SIGHUP, b"")
+    after = subprocess.run([sys.executable, "-c", program.format("started.started()")], capture_output=True)
+    assert (after.returncode, after.stdout) == (0, b"here\n")

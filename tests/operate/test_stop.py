@@ -29,3 +29,25 @@ async def test_waiting_ends_when_somebody_loses_patience(autojump_clock: MockClo
 async def test_waiting_ends_by_itself(autojump_clock: MockClock) -> None:
     assert await Stop().stands(10)
     assert trio.current_time() == 10
+
+
+def test_making_room_is_no_impatience_and_asked_again_it_is() -> None:
+    stop = Stop()
+    stop.request("SIGTERM")
+    stop.make_room("SIGQUIT")
+    assert (stop.making_room, stop.forced.is_set()) == (True, False)
+    stop.make_room("SIGQUIT")
+    assert stop.forced.is_set()
+    assert stop.reasons == ["SIGTERM", "SIGQUIT", "SIGQUIT"]
+
+
+async def test_nobody_waits_for_calls_that_can_be_left_to_a_successor() -> None:
+    stop = Stop()
+    stop.make_room("SIGQUIT")
+    assert stop.draining.is_set()
+    assert not stop.call_off()
+    with trio.fail_after(1):
+        await stop.hurried()
+        assert await stop.stands(10)
+    stop.request("SIGTERM")
+    assert stop.forced.is_set()

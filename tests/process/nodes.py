@@ -101,20 +101,22 @@ class Node:
     async def kill(self) -> None:
         """End it as a power cut would, but for the disk."""
         self.signal(signal.SIGKILL)
-        assert await self._wait() == -signal.SIGKILL
+        assert await self.ended() == -signal.SIGKILL
 
     async def stop(self) -> int:
         """Hang up everything and end; gives the exit code."""
         self.signal(signal.SIGTERM)
         await trio.sleep(0.3)  # two at once would arrive as one
         self.signal(signal.SIGTERM)
-        return await self._wait()
+        return await self.ended()
 
-    async def _wait(self) -> int:
+    async def ended(self) -> int:
+        """Wait for its end; gives the exit code."""
         assert self.process is not None
-        process, self.process = self.process, None
         with trio.fail_after(30):
-            return await process.wait()
+            code = await self.process.wait()
+        self.process = None  # and not before: whatever keeps us from waiting, it is there to be ended
+        return code
 
     async def close(self) -> None:
         """Leave nothing behind."""
