@@ -16,7 +16,8 @@ from daemon.core.events import DigitPressed, MalformedEvent, UnknownEvent
 from daemon.core.frames import Frame, ResponseCreate, encode, spoken_exactly
 from daemon.errors import CallNotFound, NotAuthorized, PlatformError, PlatformRefused, PlatformUnavailable
 from daemon.platforms.base import Line, LineEnd
-from daemon.platforms.xai.realtime import SEND_TIMEOUT, Realtime, XaiLine, tcp_dial
+from daemon.platforms.xai.dialling import tcp_dial
+from daemon.platforms.xai.realtime import SEND_TIMEOUT, Realtime, XaiLine
 from tests.platforms.fakes import (
     CALL,
     KEY,

@@ -13,7 +13,8 @@ from daemon.config import XaiPlatform
 from daemon.core.incoming import IncomingCall
 from daemon.errors import StartError
 from daemon.platforms.base import HangUpOutcome, Line, ReferOutcome
-from daemon.platforms.xai.realtime import Dial, Realtime, tcp_dial
+from daemon.platforms.xai.dialling import Dial, tcp_dial
+from daemon.platforms.xai.realtime import Realtime
 from daemon.platforms.xai.rest import CallControl
 from daemon.platforms.xai.webhooks import read_webhook
 
@@ -64,6 +65,9 @@ async def open_platform(config: XaiPlatform) -> AsyncIterator[Xai]:
 def tls_context(ca_file: str) -> ssl.SSLContext:
     """The TLS context that REST and every socket share: building one reads all roots and takes tens of ms."""
     try:
-        return ssl.create_default_context(cafile=ca_file or None)
+        context = ssl.create_default_context(cafile=ca_file or None)
     except (OSError, ssl.SSLError) as error:
         raise StartError(f"cannot read certificates from {ca_file or 'the system'}: {error}") from error
+    # Nobody needs it, and `tls_stream.py` is simpler without.
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    return context

@@ -1,12 +1,14 @@
-"""A byte stream that says when it has ended, for a WebSocket handshake that otherwise would not notice.
+"""Byte streams between the connection and trio-websocket: one that leaves audio out, one that says it has ended.
 
-trio-websocket waits for the answer to its handshake even after the peer has closed the connection or answered
-something that is not HTTP. Owned by `realtime.py`; imports Trio only.
+The latter is for the WebSocket handshake: trio-websocket waits for its answer even after the peer has closed the
+connection or answered something that is not HTTP. Owned by `realtime.py`; imports Trio and the filter.
 """
 
 from collections.abc import Callable
 
 import trio
+
+from daemon.platforms.xai.frames_filter import AudioFilter
 
 
 class WatchedStream(trio.abc.Stream):
@@ -42,4 +44,32 @@ class WatchedStream(trio.abc.Stream):
     async def aclose(self) -> None:
         """Close."""
         self._on_end()
+        await self._stream.aclose()
+
+
+class SiftedStream(trio.abc.Stream):
+    """Passes on everything but audio, which is not worth waking anybody for."""
+
+    def __init__(self, stream: trio.abc.Stream, sieve: AudioFilter) -> None:
+        self._stream = stream
+        self._sieve = sieve
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Receive, `max_bytes` and what was held at the most; cancelling is safe."""
+        while True:
+            data = await self._stream.receive_some(max_bytes)
+            passed = self._sieve.feed(bytes(data)) if data else self._sieve.end()
+            if passed or not data:
+                return passed
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send; may be left half done by a cancel, like every stream."""
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until there is room."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        """Close."""
         await self._stream.aclose()
