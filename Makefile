@@ -17,8 +17,8 @@ demo: setup  ## Answer a phone call end to end, on this machine, with no key and
 test: setup  ## Run the tests
 	@$(BIN)/pytest -q -n auto --dist worksteal
 
-exhaust: setup  ## Run what takes long: every checkpoint cancelled, 500 live calls, 1000 deliveries
-	@CALLWARDEN_EXHAUSTIVE=1 $(BIN)/pytest -q -n auto tests/calls/test_cancellations.py
+exhaust: setup  ## Run what takes long: every checkpoint cancelled, frames fuzzed, 500 live calls, 1000 deliveries
+	@CALLWARDEN_EXHAUSTIVE=1 $(BIN)/pytest -q -n auto tests/calls/test_cancellations.py tests/platforms/test_frames_filter.py
 	@$(BIN)/pytest -q -m exhaustive
 
 simulate: setup  ## Run the whole daemon on a virtual clock under seeded faults: SEEDS=1000, or SEED=n to read one
