@@ -19,13 +19,15 @@ from daemon.platforms.xai.realtime import Realtime, XaiLine
 KEY = "xai-test-key"
 CALL = "7d0c3c6e-0f62-4c1f-9a55-1d2b1f4e8a10"
 
+DEFAULTS: dict[str, Any] = {"websocket_url": "ws://voice.test:8443/v1/realtime"}
+"""What a platform is configured with unless a test says otherwise."""
+
 Handler = Callable[[trio.abc.Stream], Awaitable[object]]
 Pair = Callable[[], tuple[trio.abc.Stream, trio.abc.Stream]]
 
 
 def configured(**changes: Any) -> XaiPlatform:
-    settings: dict[str, Any] = {"websocket_url": "ws://voice.test:8443/v1/realtime", **changes}
-    return XaiPlatform(api_key=Secret(KEY), **settings)
+    return XaiPlatform(api_key=Secret(KEY), **{**DEFAULTS, **changes})
 
 
 def key_pressed(key: str) -> str:

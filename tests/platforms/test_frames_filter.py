@@ -67,7 +67,8 @@ class Reader:
     def __init__(self) -> None:
         self.seen: Seen = []
         self._wire = Connection(CLIENT)
-        self._parts: list[str | bytes] = []
+        self._texts: list[str] = []
+        self._bytes: list[bytes] = []
         self._broken = False
 
     def read(self, data: bytes) -> None:
@@ -83,13 +84,18 @@ class Reader:
 
     def _take(self, event: Event) -> None:
         match event:
-            case TextMessage(data=data) | BytesMessage(data=data):
-                self._parts.append(data)
+            case TextMessage(data=data):
+                self._texts.append(data)
                 if event.message_finished:
-                    whole = type(data)().join(self._parts)
-                    self._parts = []
-                    if not (isinstance(whole, str) and is_audio(whole)):
+                    whole = "".join(self._texts)
+                    self._texts = []
+                    if not is_audio(whole):
                         self.seen.append(("message", whole))
+            case BytesMessage(data=piece):
+                self._bytes.append(bytes(piece))
+                if event.message_finished:
+                    self.seen.append(("message", b"".join(self._bytes)))
+                    self._bytes = []
             case Ping() | Pong():
                 self.seen.append((type(event).__name__, bytes(event.payload)))
             case CloseConnection(code=code, reason=reason):

@@ -36,6 +36,8 @@ from tests.platforms.fakes import (
     unused_port,
 )
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 AUDIO = '{"event_id":"e1","type":"response.output_audio.delta","delta":"AAAA"}'
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\n"
 NO_CALL = b'{"code":"Not found","error":"call not found"}'
@@ -602,9 +604,10 @@ async def test_the_platform_breaks_the_protocol(data: bytes, code: int, autojump
     assert trio.current_time() < 0.5
 
 
-async def test_a_message_that_is_too_long(autojump_clock: Clock) -> None:
+@pytest.mark.parametrize("words", ["x", AUDIO])
+async def test_a_message_that_is_too_long(words: str, autojump_clock: Clock) -> None:
     async with joined(max_message=1000) as (line, peer):
-        await peer.say("x" * 1001)
+        await peer.say(words.ljust(1001, "x"))
         assert await keys(line) == []
         assert end_of(line) == LineEnd(lost=True, why="closed with 1009 (Exceeded maximum message size: 1000 bytes)")
     assert peer.closed_with == 1009

@@ -83,13 +83,13 @@ class TlsStream(trio.abc.Stream):
 
         Errors: `trio.BrokenResourceError`, also when the connection ends without a goodbye.
         """
-        size, hungry = max_bytes or _READ, not self._incoming.pending
+        size, hungry = max_bytes or _READ, not (self._incoming.pending or self._tls.pending())
         if not hungry or self._ended:
             await trio.lowlevel.checkpoint()
         while not self._ended:
-            self._check()
             if self._outgoing.pending:
-                await self._flush()  # the answer to a change of keys
+                await self._flush()  # an alert, or the answer to one
+            self._check()
             if hungry:
                 await self._fill(size)
             try:
