@@ -37,6 +37,7 @@ NURSERY_OWNERS = {
     "calls/supervisor.py": "the calls",
     "ledger/open.py": "what keeps the ledger",
     "observe/eventfile.py": "the writer of the events file",
+    "platforms/xai/__init__.py": "the ears",
     "platforms/xai/realtime.py": "one socket's reader and ping",
     "web/connection.py": "one connection's request",
     "web/serve.py": "the connections",

@@ -9,17 +9,19 @@ from urllib.parse import urlsplit
 
 import trio
 
+from daemon.platforms.xai.ears import Ears
 from daemon.platforms.xai.ready_stream import ReadyStream
-from daemon.platforms.xai.tls_stream import Resumption, TlsStream
+from daemon.platforms.xai.tls_stream import AudibleTls, Resumption
 
 Dial = Callable[[], Awaitable[trio.abc.Stream]]
 """Opens a byte stream to the platform, TLS included. Raises OSError or trio.BrokenResourceError."""
 
 
-def tcp_dial(websocket_url: str, context: ssl.SSLContext) -> Dial:
+def tcp_dial(websocket_url: str, context: ssl.SSLContext, ears: Ears | None = None) -> Dial:
     """Dial a `ws://` or `wss://` URL over TCP, trying the host's addresses side by side.
 
-    TLS sessions are resumed from one connection to the next, which halves the cost of a handshake.
+    With ears, they read the sockets; without, each socket's reader does. TLS sessions are resumed from one connection
+    to the next, which halves the cost of a handshake.
     """
     url = urlsplit(websocket_url)
     host, tls = url.hostname or "", url.scheme == "wss"
@@ -27,10 +29,10 @@ def tcp_dial(websocket_url: str, context: ssl.SSLContext) -> Dial:
     resumption = Resumption()
 
     async def dial() -> trio.abc.Stream:
-        stream = ReadyStream(await trio.open_tcp_stream(host, port))
+        stream = ReadyStream(await trio.open_tcp_stream(host, port), ears)
         if not tls:
             return stream
-        secure = TlsStream(stream, context, host, resumption)
+        secure = AudibleTls(stream, context, host, resumption)
         try:
             await secure.handshake()
         except BaseException:

@@ -52,6 +52,11 @@ class AudioFilter:
         self._in_message = False
         """Whether a fragmented message is under way; then a text frame is a violation, and not for us to hide."""
 
+    @property
+    def sifting(self) -> bool:
+        """Whether what comes now are frames of a WebSocket."""
+        return self._head is None and not self._open
+
     def feed(self, data: bytes) -> bytes:
         """Take what was received; gives what of it, and of what was held, is to be read now."""
         if self._head is not None:

@@ -6,36 +6,58 @@ opens. Imports Trio only, and of it only what is public.
 """
 
 import os
-from typing import NoReturn
 
 import trio
+
+from daemon.platforms.xai.ears import Audible, Ears, Look
 
 _READ = 65536
 
 
-class ReadyStream(trio.abc.Stream):
-    """A `trio.SocketStream`, taken over, with another way to receive."""
+class ReadyStream(Audible):
+    """A `trio.SocketStream`, taken over, with other ways to receive."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: trio.SocketStream, ears: Ears | None = None) -> None:
         self._stream = stream
         self._socket = stream.socket
+        self._ears = ears
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Receive; cancelling is safe. Errors: as Trio's streams."""
         while True:
-            descriptor = self._socket.fileno()
-            if descriptor < 0:
-                _refuse()
-            await trio.lowlevel.wait_readable(descriptor)
+            await trio.lowlevel.wait_readable(self._descriptor())
             try:
-                # Asked for again: somebody may have closed it since, and the number may be another file's now.
-                return os.read(self._socket.fileno(), max_bytes or _READ)
-            except BlockingIOError:
+                return self.receive_nowait(max_bytes or _READ)
+            except trio.WouldBlock:
                 continue  # the kernel thought better of it, as it may
-            except OSError as error:
-                if self._socket.fileno() < 0:
-                    _refuse()
-                raise trio.BrokenResourceError(f"socket connection broken: {error}") from error
+
+    def receive_nowait(self, max_bytes: int = _READ) -> bytes:
+        """Receive what has come; see `Audible`."""
+        try:
+            return os.read(self._socket.fileno(), max_bytes)
+        except BlockingIOError:
+            raise trio.WouldBlock from None
+        except OSError as error:
+            self._descriptor()
+            raise trio.BrokenResourceError(f"socket connection broken: {error}") from error
+
+    async def listen(self, look: Look) -> None:
+        """Wait until a look is worth it; see `Audible`."""
+        descriptor = self._descriptor()
+        if self._ears is not None:
+            await self._ears.listen(descriptor, look)
+            self._descriptor()
+            return
+        await trio.lowlevel.wait_readable(descriptor)
+        while not look():
+            await trio.lowlevel.wait_readable(self._descriptor())
+
+    def _descriptor(self) -> int:
+        """The socket's number, asked for each time: once it is closed, the number may be another file's."""
+        descriptor = self._socket.fileno()
+        if descriptor < 0:
+            raise trio.ClosedResourceError("this stream was closed")
+        return descriptor
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send; may be left half done by a cancel, like every stream."""
@@ -47,8 +69,6 @@ class ReadyStream(trio.abc.Stream):
 
     async def aclose(self) -> None:
         """Close."""
+        if self._ears is not None:
+            self._ears.forget(self._socket.fileno())
         await self._stream.aclose()
-
-
-def _refuse() -> NoReturn:
-    raise trio.ClosedResourceError("this stream was closed")

@@ -25,7 +25,7 @@ from daemon.platforms.base import LineEnd
 from daemon.platforms.xai.dialling import Dial
 from daemon.platforms.xai.frames_filter import AudioFilter
 from daemon.platforms.xai.refusals import refusal
-from daemon.platforms.xai.stream import SiftedStream, WatchedStream
+from daemon.platforms.xai.stream import WatchedStream, sift
 
 # One frame of ours is at most some kilobytes; a peer that doesn't take it in this time has stopped reading.
 SEND_TIMEOUT = 5.0
@@ -137,7 +137,7 @@ class Realtime:
         deadline = trio.current_time() + config.connect_timeout
         raw = await self._open_stream(deadline)
         sieve = AudioFilter(config.max_message) if config.filter_audio else None
-        sifted = SiftedStream(raw, sieve) if sieve is not None else raw
+        sifted = raw if sieve is None else sift(raw, sieve)
         joined = False
         try:
             async with trio.open_nursery() as nursery:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import trio
 
+from daemon.platforms.xai.ears import Audible
 from daemon.platforms.xai.frames_filter import AudioFilter
 
 
@@ -73,3 +74,44 @@ class SiftedStream(trio.abc.Stream):
     async def aclose(self) -> None:
         """Close."""
         await self._stream.aclose()
+
+
+class HeardStream(SiftedStream):
+    """The same for a stream that can be listened to: audio doesn't wake its reader at all."""
+
+    def __init__(self, stream: Audible, sieve: AudioFilter) -> None:
+        super().__init__(stream, sieve)
+        self._source = stream
+        self._passed: bytes | None = None
+        self._failure: trio.BrokenResourceError | trio.ClosedResourceError | None = None
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Receive; cancelling is safe. After the handshake, as much as there is, whatever `max_bytes`."""
+        if not self._sieve.sifting:
+            return await super().receive_some(max_bytes)
+        if self._passed is None and self._failure is None:
+            await self._source.listen(self._look)
+        if self._failure is not None:
+            raise self._failure
+        passed, self._passed = self._passed, None
+        return passed or b""
+
+    def _look(self) -> bool:
+        """Read what has come; whether any of it is for the reader. Called by whoever listens for us."""
+        try:
+            data = self._source.receive_nowait()
+        except trio.WouldBlock:
+            return False
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self._failure = error
+            return True
+        passed = self._sieve.feed(data) if data else self._sieve.end()
+        if passed or not data:
+            self._passed = passed
+            return True
+        return False
+
+
+def sift(stream: trio.abc.Stream, sieve: AudioFilter) -> SiftedStream:
+    """Leave audio out of a stream, in the best way that it has."""
+    return HeardStream(stream, sieve) if isinstance(stream, Audible) else SiftedStream(stream, sieve)

@@ -19,7 +19,11 @@ import ssl
 
 import trio
 
+from daemon.platforms.xai.ears import Audible, Look
+
 _READ = 65536
+# More than can have been received in one go, so that it is given in one go.
+_MOST_AT_ONCE = 2 * _READ
 # Some dozens of bytes that almost always fit into the socket's buffer.
 _GOODBYE = 0.5
 
@@ -83,7 +87,7 @@ class TlsStream(trio.abc.Stream):
 
         Errors: `trio.BrokenResourceError`, also when the connection ends without a goodbye.
         """
-        size, hungry = max_bytes or _READ, not (self._incoming.pending or self._tls.pending())
+        size, hungry = max_bytes or _READ, not self._waiting
         if not hungry or self._ended:
             await trio.lowlevel.checkpoint()
         while not self._ended:
@@ -99,6 +103,11 @@ class TlsStream(trio.abc.Stream):
             except ssl.SSLError as error:
                 self._failure = error
         return b""
+
+    @property
+    def _waiting(self) -> bool:
+        """Whether something has come that was not given yet, in whole or in part."""
+        return bool(self._incoming.pending or self._tls.pending())
 
     def _check(self) -> None:
         if self._closed:
@@ -133,7 +142,9 @@ class TlsStream(trio.abc.Stream):
         return b"".join(pieces)
 
     async def _fill(self, size: int) -> None:
-        data = await self._transport.receive_some(size)
+        self._put(await self._transport.receive_some(size))
+
+    def _put(self, data: bytes | bytearray) -> None:
         if not data:
             raise trio.BrokenResourceError("the connection was closed without TLS's goodbye")
         self._incoming.write(data)
@@ -182,3 +193,37 @@ class TlsStream(trio.abc.Stream):
                     await self._flush()
         finally:
             await self._transport.aclose()
+
+
+class AudibleTls(TlsStream, Audible):
+    """The same over a transport that can be listened to."""
+
+    def __init__(
+        self, transport: Audible, context: ssl.SSLContext, host: str, resumption: Resumption | None = None
+    ) -> None:
+        super().__init__(transport, context, host, resumption)
+        self._source = transport
+
+    def receive_nowait(self) -> bytes:
+        """Receive what has come, as far as it can be decrypted; see `Audible`."""
+        while not self._ended:
+            self._check()
+            if not self._waiting:
+                self._put(self._source.receive_nowait())
+            try:
+                return self._decrypt(_MOST_AT_ONCE)
+            except ssl.SSLWantReadError:
+                self._put(self._source.receive_nowait())
+            except ssl.SSLError as error:
+                self._failure = error
+        return b""
+
+    async def listen(self, look: Look) -> None:
+        """Wait until a look is worth it; see `Audible`."""
+        if self._outgoing.pending:
+            await self._flush()
+        if self._waiting:
+            await trio.lowlevel.checkpoint()
+            if look():
+                return
+        await self._source.listen(look)
