@@ -51,7 +51,7 @@ class Peer:
         self.closed_with: int | None = None
         self.gone = trio.Event()
         """Set when the client has closed the connection below the WebSocket."""
-        self._wire = WSConnection(ConnectionType.SERVER)
+        self.wire = WSConnection(ConnectionType.SERVER)
         self._text = ""
 
     async def attend(self, until: Callable[[], bool] = lambda: False) -> None:
@@ -64,8 +64,8 @@ class Peer:
             if not data:
                 self.gone.set()
                 return
-            self._wire.receive_data(bytes(data))
-            for event in self._wire.events():
+            self.wire.receive_data(bytes(data))
+            for event in self.wire.events():
                 await self._take(event)
 
     async def _take(self, event: Event) -> None:
@@ -95,7 +95,7 @@ class Peer:
             await self.stream.send_all(b"\x89\x02hi")
         if self.answers_close:
             with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-                if self._wire.state.name == "REMOTE_CLOSING":
+                if self.wire.state.name == "REMOTE_CLOSING":
                     await self.send(event.response())
             if not self.keeps_tcp_open:
                 await self._stop_sending()
@@ -105,7 +105,7 @@ class Peer:
             await self.stream.send_stream.aclose()
 
     async def send(self, event: Event) -> None:
-        await self.stream.send_all(self._wire.send(event))
+        await self.stream.send_all(self.wire.send(event))
 
     async def say(self, *texts: str) -> None:
         for text in texts:

@@ -89,7 +89,7 @@ async def test_closed_between_the_news_and_the_read(monkeypatch: pytest.MonkeyPa
     other, far = socket.socketpair()
     far.send(b"somebody else's")
     async with connected() as (stream, theirs):
-        descriptor = stream._socket.fileno()
+        descriptor = stream._descriptor
         await theirs.send_all(b"ours")
         with pytest.raises(trio.ClosedResourceError):
             await stream.receive_some()

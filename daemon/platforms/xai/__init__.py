@@ -6,7 +6,7 @@ for the ears, which read the sockets of all calls.
 
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 
 import httpx
 import trio
@@ -62,11 +62,11 @@ async def open_platform(config: XaiPlatform) -> AsyncIterator[Xai]:
         # Hanging up every call at once must not wait for a place among transfers that are still ringing.
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
     )
-    ears = Ears()
-    async with client, trio.open_nursery() as nursery:
-        nursery.start_soon(ears.run, name="ears")
-        yield Xai(config, client, tcp_dial(config.websocket_url, context, ears))
-        nursery.cancel_scope.cancel(reason="the platform is closed")
+    with closing(Ears()) as ears:
+        async with client, trio.open_nursery() as nursery:
+            nursery.start_soon(ears.run, name="ears")
+            yield Xai(config, client, tcp_dial(config.websocket_url, context, ears))
+            nursery.cancel_scope.cancel(reason="the platform is closed")
 
 
 def tls_context(ca_file: str) -> ssl.SSLContext:

@@ -4,8 +4,9 @@ Waking a task costs several times what it takes to read a frame and to see that 
 So the sockets of joined calls are in a set of the kernel's (epoll) of their own, which one task waits for; it looks at
 whatever has come, and the call whose frame it was sleeps on unless the look says otherwise.
 
-After each round it rests, for `REST`: what comes meanwhile is found together, and not by one waking each. That is how
-much later a call may learn of a word, a key or a ping; nothing that a person, or the platform's patience, could notice.
+After a round it rests, for `REST`: what comes meanwhile is found together, and not by one waking each. That is how
+much later a call may learn of a word, a key or a ping; half of what one packet of a telephone's sound lasts. A call
+that is being joined is not in the set, and waits for nothing.
 
 Owned by `open_platform`, in whose nursery it runs. Imports Trio only. Never reads itself: the look does. What a look
 raises is raised in its own call's task, so a fault in one call is not another's.
@@ -52,43 +53,55 @@ class Ears:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._open: dict[int, Ear] = {}
+        self._ears: dict[int, Ear | None] = {}
+        """By socket. One whose reader is busy stays in the set, in the hope that it is back before the next frame."""
 
     async def listen(self, descriptor: int, look: Look) -> None:
         """Wait until a look at a socket is worth it. Cancelling is safe. Errors: those of the look."""
-        if descriptor in self._open:
+        if self._ears.get(descriptor) is not None:
             raise trio.BusyResourceError("another task is listening already")
-        ear = self._open[descriptor] = Ear(look)
-        self._epoll.register(descriptor, select.EPOLLIN)
+        if descriptor not in self._ears:
+            self._epoll.register(descriptor, select.EPOLLIN)
+        ear = self._ears[descriptor] = Ear(look)
         try:
             await ear.heard.wait()
-        finally:
-            self.forget(descriptor)
+        except trio.Cancelled:
+            self._ears[descriptor] = None
+            raise
         if ear.failure is not None:
             raise ear.failure
 
     def forget(self, descriptor: int) -> None:
         """Let whoever listens to a socket go on. Must be called before the socket is closed."""
-        ear = self._open.pop(descriptor, None)
-        if ear is not None:
+        if descriptor in self._ears:
             self._epoll.unregister(descriptor)
-            ear.heard.set()
+            ear = self._ears.pop(descriptor)
+            if ear is not None:
+                ear.heard.set()
 
     async def run(self) -> None:
         """Listen until cancelled."""
-        with self._epoll:
-            while True:
+        while True:
+            heard = self._epoll.poll(0, _MOST)
+            for descriptor, _ in heard:
+                ear, worth = self._ears[descriptor], True
+                if ear is None:
+                    self.forget(descriptor)
+                    continue
+                try:
+                    worth = ear.look()
+                except* Exception as bugs:
+                    ear.failure = bugs
+                if worth:
+                    self._ears[descriptor] = None
+                    ear.heard.set()
+            if not heard:
                 await trio.lowlevel.wait_readable(self._epoll.fileno())
-                for descriptor, _ in self._epoll.poll(0, _MOST):
-                    self._look(descriptor)
+            elif len(heard) < _MOST:
                 await trio.sleep(REST)
+            else:
+                await trio.lowlevel.checkpoint()  # there is more already
 
-    def _look(self, descriptor: int) -> None:
-        ear = self._open[descriptor]
-        worth = True
-        try:
-            worth = ear.look()
-        except* Exception as bugs:
-            ear.failure = bugs
-        if worth:
-            self.forget(descriptor)
+    def close(self) -> None:
+        """Close, once nobody listens any more."""
+        self._epoll.close()

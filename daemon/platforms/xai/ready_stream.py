@@ -19,13 +19,15 @@ class ReadyStream(Audible):
 
     def __init__(self, stream: trio.SocketStream, ears: Ears | None = None) -> None:
         self._stream = stream
-        self._socket = stream.socket
         self._ears = ears
+        self._descriptor = stream.socket.fileno()
+        """The socket's number; -1 once it is closed, for the number may be another file's then."""
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Receive; cancelling is safe. Errors: as Trio's streams."""
         while True:
-            await trio.lowlevel.wait_readable(self._descriptor())
+            self._check()
+            await trio.lowlevel.wait_readable(self._descriptor)
             try:
                 return self.receive_nowait(max_bytes or _READ)
             except trio.WouldBlock:
@@ -34,30 +36,27 @@ class ReadyStream(Audible):
     def receive_nowait(self, max_bytes: int = _READ) -> bytes:
         """Receive what has come; see `Audible`."""
         try:
-            return os.read(self._socket.fileno(), max_bytes)
+            return os.read(self._descriptor, max_bytes)
         except BlockingIOError:
             raise trio.WouldBlock from None
         except OSError as error:
-            self._descriptor()
+            self._check()
             raise trio.BrokenResourceError(f"socket connection broken: {error}") from error
 
     async def listen(self, look: Look) -> None:
         """Wait until a look is worth it; see `Audible`."""
-        descriptor = self._descriptor()
+        self._check()
         if self._ears is not None:
-            await self._ears.listen(descriptor, look)
-            self._descriptor()
+            await self._ears.listen(self._descriptor, look)
+            self._check()
             return
-        await trio.lowlevel.wait_readable(descriptor)
+        await trio.lowlevel.wait_readable(self._descriptor)
         while not look():
-            await trio.lowlevel.wait_readable(self._descriptor())
+            await trio.lowlevel.wait_readable(self._descriptor)
 
-    def _descriptor(self) -> int:
-        """The socket's number, asked for each time: once it is closed, the number may be another file's."""
-        descriptor = self._socket.fileno()
-        if descriptor < 0:
+    def _check(self) -> None:
+        if self._descriptor < 0:
             raise trio.ClosedResourceError("this stream was closed")
-        return descriptor
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send; may be left half done by a cancel, like every stream."""
@@ -70,5 +69,6 @@ class ReadyStream(Audible):
     async def aclose(self) -> None:
         """Close."""
         if self._ears is not None:
-            self._ears.forget(self._socket.fileno())
+            self._ears.forget(self._descriptor)
+        self._descriptor = -1
         await self._stream.aclose()
