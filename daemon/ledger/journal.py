@@ -23,8 +23,9 @@ from daemon.ledger.health import Health
 from daemon.ledger.inserting import insert_or_update
 from daemon.ledger.schema import entries, turns
 
-DELAY = 0.5
-"""Seconds for which records come together; what a power cut may cost, at most."""
+DELAY = 2.0
+"""Seconds for which records come together; what a power cut may cost, at most. Of words in the making, of which there
+are five in this time, one is written."""
 _GROUP = 500
 # Seconds for writing a group. Nobody waits for it, and one that is given up and written after all is there twice.
 _LIMIT = 30.0
