@@ -163,4 +163,6 @@ class Call:
                     self.hang_up(*reasons)
                 case Remember(entry):
                     self.remember(entry)
-        self.timer.deadline = self.conversation.deadline
+        # Every word moves it further away; then the timer finds out by itself when it wakes, which is cheaper.
+        if (deadline := self.conversation.deadline) < self.timer.deadline:
+            self.timer.deadline = deadline
