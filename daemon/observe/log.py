@@ -66,7 +66,12 @@ class _Sink:
 
 def _json() -> Sequence[Processor]:
     tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    return structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer()
+    return structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer(_encode)
+
+
+def _encode(entry: object, **_: object) -> str:
+    """Make JSON of a line; what JSON doesn't know is shown as Python shows it."""
+    return msgspec.json.encode(entry, enc_hook=repr).decode()
 
 
 def _console(*, colors: bool) -> Sequence[Processor]:
@@ -79,7 +84,7 @@ def _console(*, colors: bool) -> Sequence[Processor]:
 
 def log_entries(*, transcripts: bool) -> Watcher:
     """A watcher that writes a line for each entry that is news, without people's words and digits."""
-    log = structlog.get_logger()
+    log = structlog.get_logger().bind()  # once, and not for every line
 
     def watch(record: journal.Record) -> None:
         fields = _fields(record.entry, transcripts=transcripts)
