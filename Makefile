@@ -3,32 +3,54 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
-SOURCES := daemon tests
+SOURCES := daemon tests benchmarks examples
 # Without 109 (a time limit is a parameter of ours, applied with a scope by the callee), 127 (httpx is given) and
 # 124 (a test is async for the sake of its fixtures).
 ASYNC_RULES := --isolated --select=ASYNC1,ASYNC2,ASYNC3,ASYNC4 --extend-ignore=ASYNC109,ASYNC124,ASYNC127 \
 	--startable-in-context-manager=run,run_daemon,watch_signals
 
-.PHONY: demo test exhaust simulate check setup format lock coverage clean
+.PHONY: demo example test exhaust crash simulate rehearse bench-ledger fuzz-api man check setup format lock coverage clean
 
 demo: setup  ## Answer a phone call end to end, on this machine, with no key and no network
 	@$(BIN)/callwarden demo
+
+example: setup  ## Play a call to the appointment line in examples/, end to end, with no key and no network
+	@$(BIN)/python examples/appointments/play.py
 
 test: setup  ## Run the tests
 	@$(BIN)/pytest -q -n auto --dist worksteal
 
 exhaust: setup  ## Run what takes long: every checkpoint cancelled, frames fuzzed, 500 live calls, 1000 deliveries
-	@CALLWARDEN_EXHAUSTIVE=1 $(BIN)/pytest -q -n auto tests/calls/test_cancellations.py tests/platforms/test_frames_filter.py
-	@$(BIN)/pytest -q -m exhaustive
+	@CALLWARDEN_EXHAUSTIVE=1 $(BIN)/pytest -q -n auto tests/calls/test_cancellations.py tests/numbers/test_routing.py tests/platforms/test_frames_filter.py
+	@$(BIN)/pytest -q -m exhaustive --deselect tests/process/test_consoles.py
+	@$(BIN)/pytest -q -m exhaustive tests/process/test_consoles.py
+
+crash: setup  ## Kill the daemon at random moments under 50 live calls, KILLS=200 times, and lose nothing
+	@CALLWARDEN_KILLS=$(or $(KILLS),200) $(BIN)/pytest -q -m exhaustive tests/process/test_crashes.py
 
 simulate: setup  ## Run the whole daemon on a virtual clock under seeded faults: SEEDS=1000, or SEED=n to read one
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0))
+
+bench-ledger: setup  ## Measure claims and the journal on SQLite and PostgreSQL
+	@$(BIN)/python -m benchmarks.ledger
+
+rehearse: setup  ## Rehearse the calls in rehearsals/ and of the example, in virtual time
+	@$(BIN)/callwarden rehearse rehearsals
+	@$(BIN)/callwarden rehearse --config examples/appointments/config.toml examples/appointments/rehearsals
 
 check: setup  ## Format, lint, types, architecture
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
 	@find $(SOURCES) -name '*.py' -print0 | xargs -0 $(BIN)/flake8 $(ASYNC_RULES)
 	@$(BIN)/mypy
+
+fuzz-api: setup  ## Fuzz the control API by its own description, with Schemathesis in an environment of its own
+	@test -x $(VENV)-fuzz/bin/schemathesis || { $(PYTHON) -m venv --clear $(VENV)-fuzz && $(VENV)-fuzz/bin/python -m pip \
+		install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt; }
+	@$(BIN)/python -m tests.fuzzing $(VENV)-fuzz/bin/schemathesis
+
+man: setup  ## Write the manual page: build/man/callwarden.1
+	@mkdir -p build/man && $(BIN)/callwarden man > build/man/callwarden.1 && echo build/man/callwarden.1
 
 coverage: setup  ## Run the tests and fail under 95 % of lines and branches of daemon/
 	@$(BIN)/coverage erase && $(BIN)/coverage run -m pytest -q -n auto && $(BIN)/coverage combine -q && $(BIN)/coverage report
@@ -52,6 +74,7 @@ lock:  ## Renew requirements/ from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml -o requirements/runtime.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml --group dev -o requirements/dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml --group bench -o requirements/bench.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group fuzz -o requirements/fuzz.txt
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(VENV)-fuzz build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -90,7 +90,8 @@ async def measure(folder: Path) -> str:
             after = cpu_seconds(node.pid)
             await node.stop()
         finally:
-            await node.close()
+            with trio.move_on_after(10, shield=True):
+                await node.close()
     loop, threads = (late - early for early, late in zip(before, after, strict=True))
     texts = CALLS * SECONDS / PERIOD / (SOUND + 1)
     watching = handing_over(folder) * texts

@@ -36,7 +36,9 @@ def settle(cores: set[int]) -> None:
 class Measured:
     """A running process."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: Path, *, cores: set[int]) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], folder: Path, *, cores: set[int]
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=4096)

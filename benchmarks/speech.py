@@ -15,7 +15,7 @@ TURN = 250
 SMALL = 25
 """Events of a turn that are not audio; none of them may be lost."""
 _AUDIO = "A" * 1000
-_WORDS = "I am happy to help you with your order today indeed".split()
+_WORDS = ["I", "am", "happy", "to", "help", "you", "with", "your", "order", "today", "indeed"]
 
 SESSION: dict[str, object] = {"id": "sess_1", "object": "realtime.session", "type": "realtime", "model": "grok-voice"}
 JOINED = event("session.created", session=SESSION) + event(

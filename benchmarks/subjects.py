@@ -87,7 +87,9 @@ SUBJECTS = {
         Subject(PRODUCT, "the product as shipped: ledger, metrics and logs on"),
         Subject("unfiltered", "the product with filter_audio = false", settings=("platform.xai.filter_audio=false",)),
         Subject("stock", "Quart-Trio, trio-websocket, json", "benchmarks.peers.stock_trio"),
-        Subject("websockets", "the guide's sample: asyncio, websockets, json; FastAPI, uvicorn", "benchmarks.peers.guide"),
+        Subject(
+            "websockets", "the guide's sample: asyncio, websockets, json; FastAPI, uvicorn", "benchmarks.peers.guide"
+        ),
         Subject("uvloop", "the same on uvloop", "benchmarks.peers.guide", {"BENCH_UVLOOP": "1"}),
         Subject("aiohttp", "aiohttp on both sides, json", "benchmarks.peers.aiohttp_app"),
         Subject("agents", "openai-agents' pattern for SIP; FastAPI, uvicorn", "benchmarks.peers.agents_sip"),

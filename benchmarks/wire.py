@@ -54,7 +54,7 @@ def accept(head: bytes) -> bytes:
     key = next(
         line.split(b":", 1)[1].strip() for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key:")
     )
-    token = base64.b64encode(hashlib.sha1(key + _GUID).digest())
+    token = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
     return (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: " + token + b"\r\n\r\n"

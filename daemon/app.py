@@ -1,52 +1,62 @@
 """The wiring: what is started in which order, and what is stopped in which order. The only room that sees them all.
 
-Owner of the root nursery and of the two that serve:
+Owner of the two nurseries that serve:
 
     run_daemon
     └─ ledger ................. ledger/open.py; outlives everybody who writes into it
-       └─ root ................ until everything below has ended
-          ├─ signals .......... operate/signals.py
+       └─ operating ........... operating.py; signals, operators, reloads, samplers: from before the first call to after
+          │                     the last
           └─ serve_calls
              ├─ debt collector  calls/collector.py; outlives the calls, whose debts it takes over
              ├─ supervisor .... calls/supervisor.py, which owns the calls
              ├─ ledger news ... calls/recovery.py; calls that come and go between nodes, orders
              └─ webhook server  web/serve.py
 
-Start: ledger, platform, addresses, signals, collector, supervisor, recovery, server, READY. Stop: see `drain.py`.
-Nothing here knows what a call does.
+Start: ledger, platform, tools, addresses, signals, operators, deliveries, collector, supervisor, recovery, server,
+READY. Stop: see `drain.py`. Nothing here knows what a call does.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 
 import structlog
 import trio
-from quart_trio import QuartTrio
 
+from daemon import deliveries
 from daemon.calls.collector import DebtCollector
 from daemon.calls.recovery import Past, follow, recover
 from daemon.calls.setting import Setting
 from daemon.calls.supervisor import Supervisor
 from daemon.config import Config
-from daemon.drain import drain, report
+from daemon.core.incoming import IncomingCall
+from daemon.drain import drain, lame_duck, report
 from daemon.ledger.base import Ledger
 from daemon.ledger.open import open_ledger
+from daemon.lookup.fetching import Fetch, open_fetch
 from daemon.observe.clock import WallClock, system_clock
+from daemon.observe.entries import log_entries
 from daemon.observe.eventfile import open_event_file
 from daemon.observe.feed import Feed
-from daemon.observe.log import log_entries
-from daemon.observe.metrics import Metrics
-from daemon.operate.signals import watch_signals
+from daemon.observe.recorder import Recorder, open_recorder
+from daemon.observe.tracing import open_tracing
 from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
+from daemon.operating import Instruments, Parts, operating
 from daemon.platforms.base import Platform
 from daemon.platforms.xai import open_platform
+from daemon.reload import Read, Reloader
+from daemon.tools import checked_transport, open_tools
+from daemon.tools.base import Tool
 from daemon.web.ingress import create_app
 from daemon.web.limits import ServerLimits
 from daemon.web.listen import addresses, open_listeners
+from daemon.web.quiet import Quiet
 from daemon.web.serve import Server
-from daemon.web.signature import SigningSecret, Verifier
+from daemon.web.signature import Verifier, secrets_in
+from daemon.web.webhook import Count
 
 EXIT_DONE = 0
 EXIT_OWING = 1
@@ -59,59 +69,81 @@ async def run_daemon(
     config: Config,
     *,
     events: str | None = None,
+    read: Read | None = None,
     wall: WallClock = system_clock,
     task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
 ) -> int:
     """Run until told to stop; gives the exit code. Started means ready, with the addresses it listens on.
 
-    `events` names a file for everything that happens in calls. Cancelling hangs up every call and stops.
-    Errors: `StartError` and `ConfigError`, alone or in an exception group, and only before READY.
+    `events` names a file for everything that happens in calls; `read` reads the configuration again, for a reload.
+    Cancelling hangs up every call and stops. Errors: `StartError` and `ConfigError`, alone or in an exception group,
+    and only before READY.
     """
     notifier, stop, feed = Notifier(), Stop(), Feed(wall)
-    feed.watch(log_entries(transcripts=config.log.transcripts))
-    feed.watch(Metrics().watch)
+    instruments = Instruments(feed)
     async with (
         open_ledger(config, feed.watch) as opened,
         open_platform(config.platform.xai) as platform,
+        open_tools(config.tools) as tools,
         open_event_file(events, feed),
+        open_fetch(checked_transport()) as fetch,
+        open_recorder(config.recording.directory, keep=config.recording.keep) as recorder,
+        open_tracing(config.tracing.endpoint, config.tracing.ratio, opened.node, feed.watch) as traceparent,
+        AsyncExitStack() as later,
     ):
-        setting = make_setting(config, platform, opened.ledger, feed, wall, random.Random())
+        setting = make_setting(
+            config, platform, opened.ledger, feed, wall, random.Random(), tools, fetch=fetch, recorder=recorder
+        )
+        setting = replace(setting, traceparent=traceparent)
         supervisor = Supervisor(setting)
+        feed.watch(log_entries(lambda: supervisor.setting.config.log.transcripts))
+        verifier, quiet = make_verifier(config, wall), Quiet()
         # Before signals are ours, so that a look-up of a name that takes for ever can be interrupted.
         listeners = await open_listeners(config.server.bind)
-        async with trio.open_nursery() as root:
-            toggle = partial(_toggle_pause, supervisor, stop, notifier)
-            await root.start(watch_signals, stop, toggle, name="signals")
+        server = make_server(setting, supervisor, listeners, verifier, quiet, count=instruments.metrics.webhook)
 
-            def ready(recovered: int) -> None:
-                structlog.get_logger().info("ready", listening=addresses(listeners), agents=sorted(config.agents))
-                notifier.tell(READY=1, STATUS=f"ready, {recovered} calls recovered" if recovered else "ready")
-                task_status.started(addresses(listeners))
+        def ready(recovered: int) -> None:
+            _tell_ready(addresses(listeners), sorted(config.agents), notifier, recovered)
+            task_status.started(addresses(listeners))
 
+        equip, told = partial(_equip, later), instruments.metrics.reload
+        reloader = Reloader(read, equip, supervisor, verifier, platform, stop, notifier, noted=told)
+        parts = Parts(supervisor, server, quiet, opened, reloader, stop, notifier)
+        async with operating(config, parts, instruments):
             past = Past(orphans=opened.orphans, news=opened.keeper.news, report=opened.keeper.report)
-            code = await serve_calls(setting, supervisor, listeners, stop, notifier, ready, past)
-            root.cancel_scope.cancel(reason="stopped")
+            code = await serve_calls(setting, supervisor, server, stop, notifier, ready, past)
+            await deliveries.flush(opened.database, config)
     structlog.get_logger().info("stopped", code=code)
     return code
+
+
+def _tell_ready(names: list[str], agents: list[str], notifier: Notifier, recovered: int) -> None:
+    structlog.get_logger().info("ready", listening=names, agents=agents)
+    notifier.tell(READY=1, STATUS=f"ready, {recovered} calls recovered" if recovered else "ready")
+
+
+async def _equip(stack: AsyncExitStack, setting: Setting, config: Config) -> Setting:
+    """Give a setting the tools of another configuration; they stay open as long as the stack, as calls may use them."""
+    if config.tools == setting.config.tools:
+        return setting
+    return replace(setting, tools=await stack.enter_async_context(open_tools(config.tools)))
 
 
 async def serve_calls(
     setting: Setting,
     supervisor: Supervisor,
-    listeners: Sequence[trio.abc.Listener[trio.abc.Stream]],
+    server: Server,
     stop: Stop,
     notifier: Notifier,
     ready: Callable[[int], None],
     past: Past | None = None,
 ) -> int:
-    """Answer calls on these listeners until told to stop; gives the exit code.
+    """Answer calls that this server is told of until told to stop; gives the exit code.
 
-    The daemon without its edges (ledger, platform, addresses, signals, files), so that a simulation runs the very
+    The daemon without its edges (ledger, platform, addresses, operators, files), so that a simulation runs the very
     same. Calls of the past are on the line again, or known not to be, before `ready` is told how many there were.
     Cancelling hangs up every call.
     """
-    config = setting.config
-    server = Server(_webhook_app(setting, supervisor), listeners, _server_limits(config))
     async with trio.open_nursery() as collecting:
         await collecting.start(setting.collector.run, name="debt collector")
         try:
@@ -119,16 +151,16 @@ async def serve_calls(
                 await serving.start(supervisor.run, name="supervisor")
                 recovered = 0
                 if past is not None:
-                    recovered = await recover(past.orphans, supervisor, config.platform.xai.join_budget)
+                    recovered = await recover(past.orphans, supervisor, setting.config.platform.xai.join_budget)
                     collecting.start_soon(follow, past.news, supervisor, past.report, name="ledger news")
                 await serving.start(server.run, name="webhook server")
                 ready(recovered)
-                await stop.draining.wait()
-                collecting.start_soon(report, supervisor, notifier, name="progress")
-                overdue = await drain(supervisor, server, stop, notifier, config.drain)
+                collecting.start_soon(report, supervisor, stop, notifier, name="progress")
+                await lame_duck(supervisor, stop, notifier)
+                overdue = await drain(supervisor, server, stop, notifier)
         finally:
             # Also when something here fails, or is cancelled: the callers are real, whatever became of us.
-            with trio.move_on_after(config.drain.settle_timeout, shield=True):
+            with trio.move_on_after(supervisor.setting.config.drain.settle_timeout, shield=True):
                 await setting.collector.settle()
             setting.collector.close_books()
         collecting.cancel_scope.cancel(reason="stopped")
@@ -138,43 +170,66 @@ async def serve_calls(
 
 
 def make_setting(
-    config: Config, platform: Platform, ledger: Ledger, feed: Feed, wall: WallClock, rng: random.Random
+    config: Config,
+    platform: Platform,
+    ledger: Ledger,
+    feed: Feed,
+    wall: WallClock,
+    rng: random.Random,
+    tools: Mapping[str, Tool] | None = None,
+    *,
+    fetch: Fetch | None = None,
+    recorder: Recorder | None = None,
 ) -> Setting:
     """Put together what every call has around it."""
     collector = DebtCollector(platform, ledger, feed, config.platform.xai, rng)
-    return Setting(config=config, platform=platform, ledger=ledger, collector=collector, feed=feed, wall=wall, rng=rng)
-
-
-def _toggle_pause(supervisor: Supervisor, stop: Stop, notifier: Notifier) -> None:
-    if stop.draining.is_set():
-        return
-    if supervisor.paused:
-        supervisor.resume()
-    else:
-        supervisor.pause()
-    status = "paused" if supervisor.paused else "ready"
-    structlog.get_logger().info(status, calls=supervisor.live)
-    notifier.tell(STATUS=f"{status}, {supervisor.live} calls")
-
-
-def _webhook_app(setting: Setting, supervisor: Supervisor) -> QuartTrio:
-    config = setting.config
-    secrets = [SigningSecret(value=secret.reveal()) for secret in config.platform.xai.webhook_secrets]
-    for number, entry in config.numbers.items():
-        secrets += [SigningSecret(number=number, value=secret.reveal()) for secret in entry.webhook_secrets]
-    return create_app(
-        reception=supervisor,
-        verifier=Verifier(secrets, wall=setting.wall, tolerance=config.server.clock_tolerance),
-        read_webhook=setting.platform.read_webhook,
-        webhook_path=config.server.webhook_path,
-        max_body=config.server.max_body,
-        body_timeout=config.server.header_timeout,
+    return Setting(
+        config=config,
+        platform=platform,
+        ledger=ledger,
+        collector=collector,
+        feed=feed,
+        wall=wall,
+        tools=tools or {},
+        rng=rng,
+        fetch=fetch,
+        recorder=recorder,
+        loaded_at=wall(),
     )
 
 
-def _server_limits(config: Config) -> ServerLimits:
-    server = config.server
-    return ServerLimits(
+def make_verifier(config: Config, wall: WallClock) -> Verifier:
+    """Know whom to believe."""
+    return Verifier(secrets_in(config), wall=wall, tolerance=config.server.clock_tolerance)
+
+
+def make_server(
+    setting: Setting,
+    supervisor: Supervisor,
+    listeners: Sequence[trio.abc.Listener[trio.abc.Stream]],
+    verifier: Verifier,
+    quiet: Quiet,
+    count: Count = lambda _: None,
+) -> Server:
+    """Make the public server, on listeners that it takes over."""
+
+    def read_webhook(body: bytes, webhook_id: str, received_at: float) -> IncomingCall | None:
+        # Of the configuration that holds now; of no header that it does not name is any text kept.
+        keep = wanted_headers(supervisor.setting.config)
+        return setting.platform.read_webhook(body, webhook_id, received_at, keep=keep)
+
+    server = setting.config.server
+    app = create_app(
+        reception=supervisor,
+        verifier=verifier,
+        read_webhook=read_webhook,
+        webhook_path=server.webhook_path,
+        max_body=server.max_body,
+        body_timeout=server.header_timeout,
+        quiet=quiet,
+        count=count,
+    )
+    limits = ServerLimits(
         max_connections=server.max_connections,
         header_timeout=server.header_timeout,
         request_timeout=server.request_timeout,
@@ -182,3 +237,9 @@ def _server_limits(config: Config) -> ServerLimits:
         send_timeout=server.send_timeout,
         max_body=server.max_body,
     )
+    return Server(app, listeners, limits, quiet=quiet)
+
+
+def wanted_headers(config: Config) -> frozenset[str]:
+    """The SIP headers that some agent is told of, in lower case."""
+    return frozenset(header.lower() for agent in config.agents.values() for header in agent.sip_headers)

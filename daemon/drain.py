@@ -8,7 +8,6 @@ import structlog
 import trio
 
 from daemon.calls.supervisor import Supervisor
-from daemon.config import Drain
 from daemon.core.durations import format_duration
 from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
@@ -19,27 +18,44 @@ SERVER_GRACE = 5.0
 _STATUS_INTERVAL = 5.0
 
 
-async def drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: Notifier, config: Drain) -> bool:
-    """Stop in steps, each ended early by a second wish to stop; tells whether the deadline had to end calls.
+async def lame_duck(supervisor: Supervisor, stop: Stop, notifier: Notifier) -> None:
+    """Wait until the daemon is to stop, and nobody has called that off in time.
 
-    1. Unready, but still taking calls, so that a balancer finds out before anybody is refused.
-    2. No more calls; wait for those in progress.
-    3. The deadline, or impatience: hang up the rest, and wait for their receipts.
+    Unready from the wish on, but still taking calls, so that a balancer finds out before anybody is refused.
     """
     log = structlog.get_logger()
-    log.info("drain", calls=supervisor.live, why=stop.reasons[0], deadline=format_duration(config.deadline))
+    while True:
+        await stop.draining.wait()
+        config = supervisor.setting.config.drain
+        log.info("drain", calls=supervisor.live, why=stop.reasons[0], deadline=format_duration(config.deadline))
+        notifier.tell(STATUS=_left(supervisor))
+        supervisor.leave_pool()
+        if await stop.stands(config.lame_duck):
+            return
+        supervisor.rejoin_pool()
+        log.info("drain_called_off", calls=supervisor.live)
+        notifier.tell(STATUS=f"ready, {supervisor.live} calls")
+
+
+async def drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: Notifier) -> bool:
+    """Stop in steps, each ended early by a second wish to stop; tells whether the deadline had to end calls.
+
+    1. No more calls; wait for those in progress.
+    2. The deadline, or impatience: hang up the rest, and wait for their receipts.
+    """
+    limit = supervisor.setting.config.drain.deadline
+    # Only now: from this word on, systemd counts the time until we are gone.
     notifier.tell(STOPPING=1, STATUS=_left(supervisor))
-    supervisor.leave_pool()
-    await stop.wait_forced(config.lame_duck)
     supervisor.close()
     server.stop(grace=SERVER_GRACE, reason="drain")
-    with trio.move_on_after(config.deadline):
+    stop.ends_at = trio.current_time() + limit
+    with trio.move_on_at(stop.ends_at):
         await _calls_end_or(stop, supervisor)
     overdue = supervisor.live > 0 and not stop.forced.is_set()
     if supervisor.live:
-        deadline = f"drain deadline {format_duration(config.deadline)}"
+        deadline = f"drain deadline {format_duration(limit)}"
         reasons = (deadline if overdue else stop.reasons[1], stop.reasons[0])
-        log.warning("hanging_up_all", calls=supervisor.live, why=" > ".join(reasons))
+        structlog.get_logger().warning("hanging_up_all", calls=supervisor.live, why=" > ".join(reasons))
         supervisor.hang_up_all(*reasons)
         await supervisor.idle()
     return overdue
@@ -62,9 +78,10 @@ async def _calls_end_or(stop: Stop, supervisor: Supervisor) -> None:
         waiting.cancel_scope.cancel(reason="no calls left")
 
 
-async def report(supervisor: Supervisor, notifier: Notifier) -> None:
-    """Tell the log and systemd, every few seconds until cancelled, how far we are, and that it is worth waiting."""
+async def report(supervisor: Supervisor, stop: Stop, notifier: Notifier) -> None:
+    """Tell the log and systemd, every few seconds of a drain until cancelled, how far we are, and that we are alive."""
     while True:
+        await stop.draining.wait()
         extension = int(3 * _STATUS_INTERVAL * 1_000_000)
         structlog.get_logger().info("draining", calls=supervisor.live)
         notifier.tell(STATUS=_left(supervisor), EXTEND_TIMEOUT_USEC=extension)

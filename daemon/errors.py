@@ -7,9 +7,21 @@ Whose fault decides what happens: ours is an alarm, theirs is a log line.
     │   ├── ConfigError           the operator's file or secrets; exit 78
     │   ├── StartError            something the daemon stands on is missing: an address, a library; exit 69
     │   ├── LedgerUnavailable     the ledger can't take a claim now: disk full, locked, database down
+    │   ├── AddressRefused        a tool's host is not in the public internet
+    │   ├── TemplateBroken        words of the configuration that can't be made into a text
+    │   ├── SetupStopped          a number or a carrier can't be set up as asked; nothing is half done that can't go on
+    │   ├── FunctionBroken        a Python function of the operator's that can't be a tool
+    │   ├── NotNow                an operator's wish that can't be fulfilled as things are
+    │   ├── NoSuchDestination     a destination that is not in the configuration
+    │   ├── NotReachable          the command line finds no daemon; exit 3
     │   └── OutboxFull            the platform stopped reading what we send
     └── TheirFault
+        ├── ToolFailed            a Python tool says that something did not work, and why
+        ├── LookupFailed          the operator's server gave no usable answer about a caller
         ├── WebhookRefused        a delivery that is not signed, or not sense
+        ├── CarrierError          the carrier's REST API did not do what was asked
+        │   ├── CarrierUnavailable    no answer, or 5xx, or 429: worth another look and try
+        │   └── CarrierRefused        a 4xx, or an answer that makes no sense
         └── PlatformError
             ├── PlatformUnavailable   no answer, or 5xx, or 429: worth another try
             ├── PlatformRefused       a 4xx: the same request will be refused again
@@ -64,14 +76,56 @@ class LedgerUnavailable(OurFault):
     """The ledger does not work now, and may later; the message names what is wrong and the fix."""
 
 
+class AddressRefused(OurFault):
+    """A tool's host has only addresses that a tool may not connect to; the message names the host and the fix."""
+
+
+class TemplateBroken(OurFault):
+    """A template of the configuration can't be used, or can't be rendered; the message says in which line and why."""
+
+
+class SetupStopped(OurFault):
+    """Setting up a number or a carrier can't go on as asked; the message says why and what to do.
+
+    What was done so far is in the journal: the same command goes on from there.
+    """
+
+
+class FunctionBroken(OurFault):
+    """A Python function can't be found, imported or described to a model; the message says what to do."""
+
+
+class NotNow(OurFault):
+    """What an operator wants can't be done as things are; the message says why."""
+
+
+class NoSuchDestination(OurFault):
+    """An operator named a destination that is not in the configuration; the message names those that are."""
+
+
+class NotReachable(OurFault):
+    """No daemon answers on its control socket; the message names the socket and the fix."""
+
+
 class OutboxFull(OurFault):
     """More frames wait to be sent on one call than a live connection could ever leave unsent."""
+
+
+class ToolFailed(TheirFault):
+    """Raised by a Python tool: it did not work, and the message is what the model is told about it.
+
+    The message may hold people's data: it goes to the model, and never into a log.
+    """
+
+
+class LookupFailed(TheirFault):
+    """There is no usable answer about a caller; the message says why, and nothing of what was asked or answered."""
 
 
 class WebhookRefused(TheirFault):
     """A delivery that is answered with a 4xx.
 
-    `status` is the HTTP status; `reason` is a short code for logs and metrics (`bad_signature`, `stale`);
+    `status` is the HTTP status; `reason` is a short code for logs and metrics (`bad_signature`, `old_signature`);
     `answer` is what the sender is told, which says nothing about why a signature failed.
     """
 
@@ -80,6 +134,29 @@ class WebhookRefused(TheirFault):
         self.status = status
         self.reason = reason
         self.answer = answer
+
+
+class CarrierError(TheirFault):
+    """A carrier's REST API did not do what was asked. The message never holds a secret of ours."""
+
+
+class CarrierUnavailable(CarrierError):
+    """No usable answer: refused or cut connection, time-out, 5xx or 429. Another try may succeed.
+
+    Whether a change was carried out is not known: look before trying again. `retry_after` is in seconds.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class CarrierRefused(CarrierError):
+    """A definite refusal; `status` is the HTTP status, and the message says what the carrier said."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class PlatformError(TheirFault):

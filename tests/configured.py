@@ -2,7 +2,7 @@
 
 import msgspec
 
-from daemon.config import Agent, Config, Drain, Limits, Number, Platforms, Secret, XaiPlatform
+from daemon.config import Agent, Config, Drain, Limits, Number, Operator, Platforms, Secret, XaiPlatform
 
 API_KEY = "test-key"
 SIGNING_SECRET = "whsec_" + "c2VjcmV0" * 5
@@ -19,6 +19,7 @@ def configuration(*, agent: Agent | None = None, max_calls: int = 20, drain: Dra
         numbers={CALLED: Number(agent="support")},
         agents={"support": agent or Agent(instructions="Help.", greeting="Welcome.")},
         limits=Limits(max_calls=max_calls),
+        operator=Operator(socket=""),
         drain=drain or Drain(),
     )
 

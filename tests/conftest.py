@@ -7,6 +7,9 @@ import pytest
 import structlog
 
 from daemon.observe import log
+from tests.databases import database, engines, ledger_url, postgres, spare
+
+__all__ = ["database", "engines", "ledger_url", "logged", "postgres", "spare"]
 
 Logged = Callable[[], list[dict[str, Any]]]
 

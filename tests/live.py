@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,8 @@ class Live:
 
     board: Switchboard
     client: httpx.AsyncClient
+    control: httpx.AsyncClient
+    """On the control socket."""
     journal: Path
     code: int | None = None
     done: trio.Event = field(default_factory=trio.Event)
@@ -64,31 +66,55 @@ class Ready(trio.TaskStatus[list[str]]):
         self.event.set()
 
 
+async def eventually(check: Callable[[], object], seconds: float = 5.0) -> None:
+    """Wait until something is true."""
+    for _ in range(int(seconds / 0.01)):
+        if check():
+            return
+        await trio.sleep(0.01)
+    raise AssertionError("it did not come true")
+
+
 def kill(number: signal.Signals = signal.SIGTERM) -> None:
     """Send this process, in which the daemon runs, a signal."""
     os.kill(os.getpid(), number)
 
 
 @asynccontextmanager
-async def live_daemon(config: Config, folder: Path) -> AsyncIterator[Live]:
-    """Run the daemon while the block lasts; it must have been told to stop by the end of it."""
+async def live_daemon(
+    config: Config, folder: Path, *, read: Callable[[Config], Config] | None = None
+) -> AsyncIterator[Live]:
+    """Run the daemon while the block lasts; it must have been told to stop by the end of it.
+
+    `read` makes of the configuration it runs with what a reload finds.
+    """
     board = Switchboard(API_KEY)
     socket = folder / "public.sock"
-    transport = httpx.AsyncHTTPTransport(uds=str(socket))
+    control = folder / "control.sock"
     async with (
         open_sandbox(board) as address,
-        httpx.AsyncClient(base_url="http://daemon", transport=transport) as client,
+        httpx.AsyncClient(base_url="http://daemon", transport=httpx.AsyncHTTPTransport(uds=str(socket))) as client,
+        httpx.AsyncClient(
+            base_url="http://callwarden", transport=httpx.AsyncHTTPTransport(uds=str(control)), timeout=30
+        ) as operator,
         trio.open_nursery() as nursery,
     ):
         config = with_xai(config, base_url=f"http://{address}", websocket_url=f"ws://{address}/v1/realtime")
         ledger = msgspec.structs.replace(config.ledger, url=f"sqlite:///{folder}/ledger.db")
-        config = msgspec.structs.replace(config, server=Server(bind=(f"unix:{socket}",)), ledger=ledger)
-        live = Live(board, client, folder / "journal")
+        desk = msgspec.structs.replace(config.operator, socket=str(control))
+        config = msgspec.structs.replace(config, server=Server(bind=(f"unix:{socket}",)), ledger=ledger, operator=desk)
+        again = config
+        live = Live(board, client, operator, folder / "journal")
 
         ready = Ready()
 
         async def host() -> None:
-            live.code = await run_daemon(config, events=str(live.journal), task_status=ready)
+            live.code = await run_daemon(
+                config,
+                events=str(live.journal),
+                read=None if read is None else lambda: read(again),
+                task_status=ready,
+            )
             live.done.set()
 
         nursery.start_soon(host, name="daemon")

@@ -10,15 +10,17 @@ import pytest
 import trio
 
 from daemon.app import run_daemon
-from daemon.config import Drain, Number, Secret, Server
+from daemon.config import Agent, Drain, Number, Secret, Server
+from daemon.config.lookups import Lookup
 from daemon.errors import StartError
 from daemon.observe.clock import system_clock
 from daemon.sandbox.script import Leave, Say, Script, Wait
 from daemon.sandbox.sender import announce
 from daemon.sandbox.switchboard import SandboxCall
-from tests.configured import CALLED, configuration
+from tests.configured import API_KEY, CALLED, configuration
 from tests.conftest import Logged
 from tests.live import kill, live_daemon
+from tests.lookup.servers import answers, serving
 
 QUICK = Drain(deadline=5.0, lame_duck=0.0)
 STAYS = Script()
@@ -35,6 +37,27 @@ async def test_answers_a_call_and_stops(tmp_path: Path) -> None:
     assert call.ended_by == "caller"
     (ended,) = [record["entry"] for record in live.records() if record["entry"]["kind"] == "Ended"]
     assert ended["receipt"]["outcome"] == "caller_left"  # type: ignore[index]
+
+
+async def test_a_caller_is_looked_up_and_headers_are_data(tmp_path: Path) -> None:
+    async with serving(answers(b'{"name": "Ada"}')) as (crm, requests):
+        lookup = Lookup(url=f"{crm}/callers/{{caller}}", fields={"name": "/name"}, allow_private=("127.0.0.1",))
+        agent = Agent(instructions="For {{ lookup.name }}.", lookup=lookup, sip_headers=("X-Customer-Id",))
+        async with live_daemon(configuration(agent=agent, drain=QUICK), tmp_path) as live:
+            call = live.board.place(LEAVES, headers=(("X-Customer-Id", '7"} {{ x }}'), ("X-Other", "unasked")))
+            (await live.announce(call)).raise_for_status()
+            await call.over.wait()
+            kill()
+            assert await live.exit_code() == 0
+    update, item = call.sessions[0].heard[:2]
+    assert update["session"]["instructions"] == "For Ada."
+    assert '"sip_headers":{"X-Customer-Id":"7 x"}' in item["item"]["content"][0]["text"]
+    assert "unasked" not in str(call.sessions[0].heard)
+    (request,) = requests
+    assert request.startswith(b"GET /callers/%2B14155550100 HTTP/1.1")
+    assert API_KEY.encode() not in request
+    (known,) = [record["entry"] for record in live.records() if record["entry"]["kind"] == "CallerLookedUp"]
+    assert known["result"] == "found"
 
 
 async def test_drain_lets_calls_end_by_themselves(tmp_path: Path) -> None:
@@ -100,8 +123,14 @@ async def test_systemd_hears_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             kill()
             await call.over.wait()
             await live.exit_code()
-        assert systemd.recv(1000) == b"STOPPING=1\nSTATUS=draining, 1 call left"
-        assert b"EXTEND_TIMEOUT_USEC=15000000" in systemd.recv(1000)
+        # Only once it can't be called off any more: from then on, systemd counts the time.
+        told = [systemd.recv(1000) for _ in range(3)]
+        assert told.index(b"STATUS=draining, 1 call left") < told.index(b"STOPPING=1\nSTATUS=draining, 1 call left")
+        assert set(told) == {
+            b"STATUS=draining, 1 call left",
+            b"STOPPING=1\nSTATUS=draining, 1 call left",
+            b"STATUS=draining, 1 call left\nEXTEND_TIMEOUT_USEC=15000000",
+        }
 
 
 async def test_address_in_use(tmp_path: Path) -> None:

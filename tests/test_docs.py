@@ -1,16 +1,27 @@
 """The documentation, held against what it speaks of."""
 
 import re
+import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
 import daemon
 from daemon.cli.main import main
+from daemon.config.parameters import parameters
+from tests.config.written import ENV, NUMBER, PLATFORM, loaded
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
-    path for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("decisions/*.md")] if path.is_file()
+    path
+    for path in [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("examples/*/*.md"),
+        *ROOT.glob("decisions/*.md"),
+    ]
+    if path.is_file()
 )
 
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -27,13 +38,13 @@ def test_links_lead_somewhere(page: Path) -> None:
 @by_page
 def test_commands_exist(page: Path) -> None:
     for command in re.findall(r"`(?:\.venv/bin/)?callwarden ([a-z]+)", page.read_text()):
-        assert command in main.commands, f"there is no `callwarden {command}`"
+        assert command in main.list_commands(click.Context(main)), f"there is no `callwarden {command}`"
 
 
 @by_page
 def test_make_targets_exist(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for target in re.findall(r"(?:`|^)make ([a-z]+)", page.read_text(), re.MULTILINE):
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for target in re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text(), re.MULTILINE):
         assert target in targets, f"there is no `make {target}`"
 
 
@@ -57,3 +68,13 @@ def test_the_version_has_its_changes() -> None:
 def test_no_page_names_a_path_of_somebodys_machine() -> None:
     for page in PAGES:
         assert not re.search(r"(?<![\w/.])/(?:home|root|work|tmp)/", page.read_text()), page
+
+
+def test_the_examples_of_tools_are_right(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```toml\n(.*?)^```", (ROOT / "docs" / "tools.md").read_text(), re.MULTILINE | re.DOTALL)
+    (tmp_path / "shop-token").write_text("abc")
+    env = {**ENV, "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    first = loaded(tmp_path, PLATFORM + NUMBER + blocks[0], env=env)
+    assert list(first.tools) == ["look_up_order", "book_slot"]
+    schema = tomllib.loads(blocks[1])["tools"]["book_slot"]["parameters"]
+    assert parameters(schema) == schema

@@ -67,9 +67,7 @@ def main() -> None:
     app.add_routes([web.post(PATH, webhook)])
     app.on_startup.append(start)
     app.on_shutdown.append(stop)
-    web.run_app(
-        app, sock=socket.socket(fileno=FD), print=lambda *_: ready(), access_log=None, shutdown_timeout=1
-    )
+    web.run_app(app, sock=socket.socket(fileno=FD), print=lambda *_: ready(), access_log=None, shutdown_timeout=1)
 
 
 if __name__ == "__main__":

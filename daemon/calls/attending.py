@@ -1,24 +1,28 @@
 """Attending to a call: from joining it, over every socket it may need, to its receipt.
 
-Owner of the call's nursery, in which transfers run; they outlive a broken socket. Whichever way a call ends (the
-caller leaves, a rule or an operator hangs up, it was transferred, the daemon stops, our own code fails), `in_debt`
-sees to it that the debt is settled, inside the socket if there is one, so that it closes with 1000 after the hang-up.
-Imports platforms.base, core and this room; knows nothing of admission.
+Owner of the call's nursery, in which the lookup, transfers and tools run; they outlive a broken socket. Whichever way a
+call ends (the caller leaves, a rule or an operator hangs up, it was transferred, the daemon stops, our own code fails),
+`in_debt` sees to it that the debt is settled, inside the socket if there is one, so that it closes with 1000 after the
+hang-up. Imports platforms.base, core and this room; knows nothing of admission.
 """
 
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 import trio
 
 from daemon.calls.call import Call
 from daemon.calls.joining import FRESH_CALL, Patience, join_patiently
+from daemon.calls.preparing import prepare
+from daemon.calls.referral import TransferTool
 from daemon.calls.settlement import causes, pay
 from daemon.calls.talking import talk
 from daemon.core import journal
 from daemon.core.durations import format_duration
+from daemon.core.transfers import TRANSFER
 from daemon.errors import CallNotFound, PlatformError, PlatformRefused
 from daemon.platforms.base import LineEnd
 
@@ -31,22 +35,38 @@ async def attend(call: Call) -> None:
 
     Cancelling hangs up. Errors: only bugs of ours get out, and not before the debt is settled.
     """
-    setting = call.setting
+    call.toolbox.equip(TRANSFER, TransferTool(call))
     async with in_debt(call), _errands(call):
         # A call that was joined before is either there or over; only a fresh one may be there later.
         known = call.former is not None and call.former.joined
-        patience = Patience(
-            budget=setting.config.platform.xai.join_budget, rng=setting.rng, looks=() if known else FRESH_CALL
-        )
-        earlier = _kept_by_platform(call) if known else None
+        if known:
+            call.effects = await call.setting.ledger.effects(call.id)
+        await prepare(call)
         try:
-            end = await _on_line(call, patience, call.begin, conversation_id=earlier)
+            end = await _begin(call, looks=() if known else FRESH_CALL, kept=_kept_by_platform(call) if known else None)
         except PlatformError as error:
             structlog.get_logger().error("join_given_up", why=str(error), kind=type(error).__name__)
             gone = "gone while nobody was there" if known else "gone before we joined"
             call.hang_up(gone if isinstance(error, CallNotFound) else f"could not join: {error}")
         else:
             await _come_back(call, end)
+
+
+async def _begin(call: Call, *, looks: tuple[float, ...], kept: str | None) -> LineEnd | None:
+    """Talk on the call's first socket. Errors: `PlatformError` if it could not be opened.
+
+    An earlier conversation that the platform won't go on with is no reason not to answer: then it is a call like any.
+    """
+    patience = partial(Patience, budget=call.setting.config.platform.xai.join_budget, rng=call.setting.rng)
+    casting = call.casting
+    if casting is not None and casting.earlier is not None:
+        try:
+            # A refusal can also mean that the call is not there yet; that much patience the conversation is worth.
+            return await _on_line(call, patience(looks=looks[:1]), call.begin, conversation_id=casting.earlier)
+        except PlatformRefused as refused:
+            structlog.get_logger().warning("redial_refused", why=str(refused))
+            casting.earlier = None
+    return await _on_line(call, patience(looks=looks), call.begin, conversation_id=kept)
 
 
 @asynccontextmanager
@@ -68,6 +88,7 @@ async def _on_line(
     Errors: `PlatformError` if no socket could be opened.
     """
     call.scope = trio.CancelScope()
+    call.limits["join"] = patience.give_up_at
     async with join_patiently(
         call.setting.platform, call.id, patience, call.ending, conversation_id=conversation_id
     ) as line:
@@ -81,6 +102,8 @@ async def _on_line(
             with call.scope:
                 # Ended while the socket opened: then there is nothing to say on it.
                 if not call.ending.is_set():
+                    if call.casting is not None:
+                        await call.casting.known.wait()
                     begin()
                 await talk(call, line)
         return line.end
@@ -98,6 +121,7 @@ async def _come_back(call: Call, end: LineEnd | None) -> None:
             return
         lost_at = trio.current_time()
         call.remember(journal.LineLost(why=end.why))
+        call.state_began = lost_at
         if patience is None or lost_at > call.line_opened_at + window:
             patience = Patience(budget=window, rng=call.setting.rng)
         elif not patience.again(None):
@@ -129,7 +153,10 @@ async def _rejoin(call: Call, patience: Patience, lost: LineEnd) -> LineEnd | No
 
 
 def _kept_by_platform(call: Call) -> str | None:
-    """The conversation to take up again: where the platform keeps it, it is this call's own."""
+    """The conversation to take up again: where the platform keeps it, it is this call's own.
+
+    Also if it went on with an earlier one: that was told to it when it began, and is part of it by now.
+    """
     return call.id if call.conversation.agent.session.resumption else None
 
 
@@ -146,8 +173,10 @@ async def in_debt(call: Call, *, may_go_on: bool = False) -> AsyncIterator[None]
         error = sys.exception()
         if not call.settled and not (may_go_on and error is None and _goes_on(call)):
             _decide(call, error)
+            patience = call.setting.config.platform.xai.hang_up_timeout
+            call.limits["hang_up_timeout"] = trio.current_time() + patience
             try:
-                with trio.move_on_after(call.setting.config.platform.xai.hang_up_timeout, shield=True):
+                with trio.move_on_after(patience, shield=True):
                     call.outcome = call.outcome or await pay(call.setting, call.id)
                     if call.outcome is not None:
                         await call.conclude(call.outcome)

@@ -1,7 +1,13 @@
 """From the configured agent to the one a conversation understands. Imports config and core; plain functions."""
 
+from collections.abc import Mapping
+
 from daemon import config
-from daemon.core.agent import Agent, FixedGreeting, GeneratedGreeting, Greeting, KeypadRules
+from daemon.calls.searching import passed_on
+from daemon.config.checks import BUILT_IN_TOOLS
+from daemon.config.tools import description_of, parameters_of
+from daemon.core.agent import Agent, FixedGreeting, GeneratedGreeting, Greeting, KeypadRules, ToolRules
+from daemon.core.collection import COLLECT
 from daemon.core.frames import (
     Audio,
     AudioInput,
@@ -14,22 +20,46 @@ from daemon.core.frames import (
     TurnDetection,
 )
 from daemon.core.goodbye import HANG_UP
+from daemon.core.menu import EndCall, TransferTo, read_action
+from daemon.core.searches import PlatformTool
+from daemon.core.transfers import TRANSFER, transfer_tool
 
-_BUILT_IN: dict[str, FunctionTool] = {HANG_UP.name: HANG_UP}
 
+def brief(
+    name: str,
+    agent: config.Agent,
+    tools: Mapping[str, config.Tool] | None = None,
+    destinations: Mapping[str, config.Destination] | None = None,
+) -> Agent:
+    """Make the record a call keeps from its first moment to its last.
 
-def brief(name: str, agent: config.Agent) -> Agent:
-    """Make the record a call keeps from its first moment to its last."""
+    `tools` and `destinations` are those of the whole configuration.
+    """
+    used = {tool: (tools or {})[tool] for tool in agent.tools if tool not in BUILT_IN_TOOLS}
+    own = {tool: told for tool, told in used.items() if isinstance(told, config.HttpTool | config.PythonTool)}
+    places = {each: destinations[each].description for each in agent.transfers} if destinations else {}
     return Agent(
         name=name,
-        session=_session(agent),
+        session=_session(agent, used, places),
+        tools={
+            tool: ToolRules(idempotent=told.idempotent, filler=told.filler, filler_after=told.filler_after)
+            for tool, told in own.items()
+        },
         greeting=_greeting(agent),
         keypad=KeypadRules(
             idle_timeout=agent.keypad.idle_timeout,
             terminator=agent.keypad.terminator,
             max_digits=agent.keypad.max_digits,
             sensitive=agent.keypad.sensitive,
+            menu={keys: read_action(action) for keys, action in agent.keypad.menu.items()},
+            try_again=agent.keypad.try_again,
         ),
+        transfers=tuple(places) if TRANSFER in agent.tools else (),
+        transfer_words=agent.transfer_words,
+        collects=COLLECT.name in agent.tools,
+        reply_timeout=agent.reply_timeout,
+        apology=agent.apology,
+        on_trouble=_on_trouble(agent.on_trouble),
         max_duration=agent.max_duration,
         silence_timeout=agent.silence_timeout,
         check_in=agent.check_in,
@@ -45,9 +75,16 @@ def _greeting(agent: config.Agent) -> Greeting | None:
     return GeneratedGreeting(agent.greeting_prompt) if agent.greeting_prompt else None
 
 
-def _session(agent: config.Agent) -> SessionSettings:
+def _on_trouble(text: str) -> TransferTo | EndCall | None:
+    action = read_action(text) if text else None
+    return action if isinstance(action, TransferTo | EndCall) else None
+
+
+def _session(agent: config.Agent, tools: Mapping[str, config.Tool], places: Mapping[str, str]) -> SessionSettings:
     turns = agent.turn_detection
+    built_in = {tool.name: tool for tool in (HANG_UP, transfer_tool(places), COLLECT)}
     return SessionSettings(
+        model=agent.model or None,
         instructions=agent.instructions,
         voice=agent.voice,
         turn_detection=TurnDetection(
@@ -61,8 +98,14 @@ def _session(agent: config.Agent) -> SessionSettings:
         resumption=Resumption(enabled=True) if agent.resumption else None,
         audio=_audio(agent),
         replace=agent.replace or None,
-        tools=tuple(_BUILT_IN[tool] for tool in agent.tools),
+        tools=tuple(built_in.get(tool) or _tool(tool, tools[tool]) for tool in agent.tools),
     )
+
+
+def _tool(name: str, tool: config.Tool) -> FunctionTool | PlatformTool:
+    if not isinstance(tool, config.HttpTool | config.PythonTool):
+        return passed_on(name, tool)
+    return FunctionTool(name=name, description=description_of(tool), parameters=parameters_of(tool))
 
 
 def _audio(agent: config.Agent) -> Audio | None:

@@ -10,21 +10,55 @@ from collections.abc import Sequence
 
 import trio
 
+from daemon.calls.casting import Casting
 from daemon.calls.outbox import Outbox
 from daemon.calls.setting import Setting
-from daemon.core import journal
+from daemon.calls.toolbox import Toolbox
+from daemon.core import inputs, journal
 from daemon.core.agent import Agent
-from daemon.core.commands import Command, HangUp, Remember, SendFrame
+from daemon.core.commands import Command, HangUp, Remember, RunTool, SendFrame
 from daemon.core.conversation import Conversation
+from daemon.core.effects import Effect
 from daemon.core.frames import SessionUpdate
 from daemon.core.incoming import IncomingCall
 from daemon.core.receipts import ELSEWHERE, Debt, Outcome, Receipt
 from daemon.ledger.epochs import Orphan
+from daemon.observe.recorder import Recording
 from daemon.platforms.base import Line
+from daemon.tools.base import Answer
 
 
 class Call:
     """A call in progress."""
+
+    reasons: tuple[str, ...] = ()
+    outcome: Outcome | None = None
+    """How it ended, once that is known without hanging up."""
+    because: tuple[str, ...] = ()
+    """What stands behind every reason: why the call was diverted, if it was."""
+    line: Line | None = None
+    """The present socket, or the last one."""
+    line_opened_at: float = 0.0
+    _joined_at: float = 0.0
+    transfers: int = 0
+    """Transfers that are under way."""
+    errands: trio.Nursery | None = None
+    """Where transfers and tools run; exists while the call is attended to."""
+    receipt: Receipt | None = None
+    casting: Casting | None = None
+    """Who takes the call, and what they are told; None for one whose agent is given, and knows all it says."""
+    former: Orphan | None = None
+    """How it stood when it was taken over from an owner that is no more, if it was."""
+    effects: tuple[Effect, ...] = ()
+    """Its tools before it was taken over."""
+    recording: Recording | None = None
+    """What its conversation is given, if that is recorded."""
+    _begun: bool = False
+    """Whether its agent is at work."""
+    claimed: bool = False
+    """Whether it is known to be ours."""
+    owed: bool = False
+    """Whether the collector has taken over the hang-up, and with it the receipt."""
 
     def __init__(self, incoming: IncomingCall, agent: Agent, setting: Setting, *, counted: bool = True) -> None:
         self.id = incoming.call_id
@@ -40,27 +74,15 @@ class Call:
         self.outbox = Outbox()
         self.ending = trio.Event()
         """Set once it is decided that the call ends."""
-        self.reasons: tuple[str, ...] = ()
-        self.outcome: Outcome | None = None
-        """How it ended, once that is known without hanging up."""
-        self.because: tuple[str, ...] = ()
-        """What stands behind every reason: why the call was diverted, if it was."""
-        self.line: Line | None = None
-        """The present socket, or the last one."""
-        self.line_opened_at = 0.0
         self._dropped: Counter[str] = Counter()
         """Frames discarded unread on earlier sockets."""
-        self.transfers = 0
-        """Transfers that are under way."""
-        self.errands: trio.Nursery | None = None
-        """Where transfers run; exists while the call is attended to."""
-        self.receipt: Receipt | None = None
-        self.former: Orphan | None = None
-        """How it stood when it was taken over from an owner that is no more, if it was."""
+        self.toolbox = Toolbox(self)
         self.reached = trio.Event()
         """Set once a socket is open, or it is known that there will be none."""
-        self.owed = False
-        """Whether the collector has taken over the hang-up, and with it the receipt."""
+        self.state_began = trio.current_time()
+        """When it became what it is now, in seconds of the monotonic clock."""
+        self.limits: dict[str, float] = {}
+        """When our patience with the platform ends, by the name of the key that says how long it lasts."""
 
     @property
     def joined(self) -> bool:
@@ -76,6 +98,8 @@ class Call:
         """End the call. The first chain of reasons is the one that counts."""
         if not self.ending.is_set():
             self.reasons = (*reasons, *self.because)
+            self.state_began = trio.current_time()
+            self.limits.clear()
             self.ending.set()
             self.reached.set()
         self.scope.cancel(reason=" > ".join(reasons))
@@ -108,11 +132,14 @@ class Call:
         if not await self.setting.ledger.settle(self.id, receipt, events):
             receipt = receipt.elsewhere()
         self.receipt = receipt
+        self._remember_usage()
         self.remember(journal.Ended(receipt=receipt, events=events))
+        self._stop_recording(receipt.outcome)
 
     def owe(self) -> None:
         """Hand what is not settled yet, and with it the receipt, to the debt collector."""
         self.owed = True
+        self._remember_usage()
         self.setting.collector.owe(
             Debt(
                 call_id=self.id,
@@ -123,12 +150,25 @@ class Call:
                 outcome=self.outcome,
             )
         )
+        self._stop_recording(None)
+
+    def _stop_recording(self, outcome: str | None) -> None:
+        if self.recording is not None:
+            self.recording.closed(trio.current_time(), self.reasons, outcome)
+
+    def _remember_usage(self) -> None:
+        if self.joined:
+            self.remember(self.conversation.usage(trio.current_time() - self._joined_at))
 
     def take(self, line: Line) -> None:
         """Go on on a new socket."""
-        if self.line is not None:
+        if self.line is None:
+            self._joined_at = trio.current_time()
+        else:
             self._dropped.update(self.line.dropped)
         self.line, self.line_opened_at = line, trio.current_time()
+        self.state_began = self.line_opened_at
+        self.limits.pop("join", None)
         self.reached.set()
 
     def _events(self) -> dict[str, int]:
@@ -137,18 +177,68 @@ class Call:
     def begin(self) -> None:
         """Configure and greet, on the call's first socket; a caller who was greeted before is not greeted again."""
         self.remember(journal.Joined(seconds=self.since_webhook()))
-        now = trio.current_time()
+        if self.casting is not None:
+            self._cast(self.casting)
         if self.former is None or not self.former.joined:
-            self.obey(self.conversation.start(now))
+            self.obey(self.feed(inputs.Started()))
         else:
-            self.obey(self.conversation.take_over(now, self.since_webhook()))
+            self.obey(self.feed(inputs.Adopted(age=self.since_webhook(), effects=self.effects)))
+
+    def feed(self, given: inputs.Input) -> list[Command]:
+        """Give the conversation an input, now; gives what it wants done. The only way anything is told to it."""
+        now, conversation = trio.current_time(), self.conversation
+        commands = inputs.apply(conversation, given, now)
+        if self.recording is not None:
+            hides, end_key = conversation.hides_keys, conversation.agent.keypad.terminator
+            self.recording.fed(given, commands, now, conversation.deadline, hides_keys=hides, end_key=end_key)
+        return commands
+
+    def _cast(self, casting: Casting) -> None:
+        """Give the call its agent, before a word is said; nobody has fed the conversation so far."""
+        before, at = self.conversation.agent, self.setting.wall()
+        agent = casting.cast(self.incoming, at)
+        self.conversation = Conversation(agent, ready_timeout=self.setting.config.platform.xai.ready_timeout)
+        self._begun = True
+        if self.setting.recorder is not None:
+            keypad = agent.keypad
+            self.recording = self.setting.recorder.open(self.id, meaning="".join((keypad.terminator, *keypad.menu)))
+            self.recording.write(casting.opening(self.incoming, trio.current_time(), at))
+        if casting.earlier is not None:
+            self.remember(journal.Continued(earlier=casting.earlier))
+        if agent.name != before.name:
+            self.remember(journal.AgentChosen(agent=agent.name))
+            if self.errands is not None:
+                self.errands.start_soon(
+                    self.setting.ledger.assign, self.id, agent.name, name=f"note of agent {self.id}"
+                )
+
+    def inform(self) -> None:
+        """Something was learnt of the caller; an agent that is talking already is told at once."""
+        if self.casting is not None and self._begun:
+            at = self.setting.wall()
+            words = self.casting.cast(self.incoming, at).session.instructions or ""
+            learnt = inputs.Instructed(instructions=words, document=self.casting.document, at=at)
+            self.obey(self.feed(learnt))
 
     def resume(self) -> None:
         """Configure a new socket's session, ahead of everything that waits to be sent."""
-        update, *rest = self.conversation.resume(trio.current_time())
+        update, *rest = self.feed(inputs.Resumed())
         if isinstance(update, SendFrame) and isinstance(update.frame, SessionUpdate):
             self.outbox.restart(update.frame)
         self.obey(rest)
+
+    @property
+    def tool_uses(self) -> set[str]:
+        """Ids of all uses of tools that we run, those of before a crash included."""
+        return self.conversation.tool_uses
+
+    def take_entry(self, reference: str) -> str | None:
+        """Give out, once, what the caller typed for a tool's eyes only."""
+        return self.conversation.take_entry(reference)
+
+    def tool_done(self, use_id: str, answer: Answer) -> None:
+        """Let the conversation have what a tool gave."""
+        self.obey(self.feed(inputs.ToolDone(use_id=use_id, output=answer.output, why=answer.why)))
 
     def obey(self, commands: Sequence[Command]) -> None:
         """Carry out what the conversation wants, in order, without waiting.
@@ -163,6 +253,8 @@ class Call:
                     self.hang_up(*reasons)
                 case Remember(entry):
                     self.remember(entry)
+                case RunTool(use):
+                    self.toolbox.run(use)
         # Every word moves it further away; then the timer finds out by itself when it wakes, which is cheaper.
         if (deadline := self.conversation.deadline) < self.timer.deadline:
             self.timer.deadline = deadline

@@ -33,7 +33,8 @@ class DebtCollector:
         self._platform = platform
         self._ledger = ledger
         self._feed = feed
-        self._config = config
+        self.config = config
+        """Its manners at present."""
         self._rng = rng
         self._debts: dict[str, Debt] = {}
         self._tasks: trio.Nursery | None = None
@@ -109,7 +110,7 @@ class DebtCollector:
     async def _hang_up(self, debt: Debt) -> Outcome:
         """Ask until the leg is down, or must be by itself."""
         # At the least a minute: a call may be ended by its own limit, which may be as long as the platform's.
-        give_up_at = max(debt.received_at + self._config.max_call_duration, trio.current_time() + _LONGEST_PAUSE)
+        give_up_at = max(debt.received_at + self.config.max_call_duration, trio.current_time() + _LONGEST_PAUSE)
         pause = _FIRST_PAUSE
         wished = 0.0
         while trio.current_time() < give_up_at:
@@ -117,7 +118,7 @@ class DebtCollector:
             pause, wished = min(2 * pause, _LONGEST_PAUSE), 0.0
             if not await self._ledger.ours(debt.call_id):
                 return "handed_over"
-            with trio.move_on_after(self._config.hang_up_timeout):
+            with trio.move_on_after(self.config.hang_up_timeout):
                 try:
                     outcome = await self._platform.hang_up(debt.call_id)
                 except PlatformError as error:

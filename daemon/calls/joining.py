@@ -27,7 +27,8 @@ class Patience:
     def __init__(self, *, budget: float, rng: random.Random, looks: tuple[float, ...] = ()) -> None:
         self.wait = 0.0
         """Seconds before the next attempt."""
-        self._give_up_at = trio.current_time() + budget
+        self.give_up_at = trio.current_time() + budget
+        """After this, no further attempt is begun."""
         self._rng = rng
         self._looks = iter(looks)
         self._pause = _FIRST_PAUSE
@@ -41,14 +42,14 @@ class Patience:
         if isinstance(error, CallNotFound):
             look = next(self._looks, None)
             self.wait = look or 0.0
-            return look is not None and trio.current_time() + self.wait <= self._give_up_at
+            return look is not None and trio.current_time() + self.wait <= self.give_up_at
         if error is not None and not isinstance(error, PlatformUnavailable):
             return False
         # Half of it at random: many calls that met the same hiccup must not come back as one wave.
         wished = error.retry_after if error is not None else None
         self.wait = max(wished or 0.0, self._pause * (0.5 + self._rng.random() / 2))
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
-        return trio.current_time() + self.wait <= self._give_up_at
+        return trio.current_time() + self.wait <= self.give_up_at
 
 
 @asynccontextmanager

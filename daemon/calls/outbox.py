@@ -22,6 +22,11 @@ class Outbox:
         self._frames: deque[Frame] = deque()
         self._filled = trio.Event()
 
+    @property
+    def waiting(self) -> int:
+        """How many frames wait to be sent."""
+        return len(self._frames)
+
     def put(self, frame: Frame) -> None:
         """Add a frame at the end. Errors: `OutboxFull`."""
         if len(self._frames) >= LIMIT:

@@ -57,5 +57,5 @@ async def _refer(call: Call, destination: str) -> ReferResult | None:
     if call.ending.is_set():
         return None
     with call.scope:
-        return await refer(call, destination, ())
+        return (await refer(call, destination, ())).result
     return None

@@ -17,7 +17,7 @@ from daemon.core.incoming import IncomingCall
 from daemon.core.receipts import Debt, Receipt
 from daemon.ledger.epochs import Orphan
 from daemon.ledger.news import Adopted, News, Relieved
-from daemon.ledger.orders import Order
+from daemon.ledger.orders import BEGUN, DONE, Order
 
 # Seconds an order to hang up may take before we say that it is not done yet.
 _PATIENCE = 10.0
@@ -145,19 +145,19 @@ async def _obey(order: Order, desk: Desk) -> str:
     match order.verb:
         case "pause":
             desk.pause()
-            return "paused"
+            return DONE
         case "resume":
             desk.resume()
-            return "resumed"
+            return DONE
         case "transfer":
             begun = desk.transfer(call_id, order.argument, who)
-            return "transfer begun" if begun else "it can't be transferred now, or not there"
+            return BEGUN if begun else "it can't be transferred now, or not there"
         case "hang_up":
             if not desk.hang_up(call_id, *filter(None, (order.argument,)), who):
                 return "no such call in progress"
             with trio.move_on_after(_PATIENCE):
                 call = await desk.gone(call_id)
-                return call.receipt.outcome if call and call.receipt else "the hang-up is owed"
-            return "hanging up"
+                return DONE if call and call.receipt else "the platform has not confirmed it; it is tried again"
+            return "it is being hung up"
         case _:
             assert_never(order.verb)

@@ -14,25 +14,20 @@ import trio
 
 from daemon.calls.admission import Offer, Repeat, Verdict
 from daemon.calls.attending import attend
-from daemon.calls.briefing import brief
 from daemon.calls.call import Call
+from daemon.calls.casting import Casting
 from daemon.calls.overflow import announcer, divert
 from daemon.calls.recovery import debt_of, why_not_to_go_on
+from daemon.calls.roles import roles_in
+from daemon.calls.screening import OBSTACLES, is_stale, plan_for
 from daemon.calls.setting import Setting
 from daemon.calls.transfer import start_transfer
 from daemon.core import journal
 from daemon.core.incoming import IncomingCall
-from daemon.core.overflow import Plan, Refuse, read_plan
+from daemon.core.overflow import Plan, Refuse
 from daemon.core.redaction import short_number
 from daemon.errors import LedgerUnavailable
 from daemon.ledger.epochs import Orphan
-
-# What stands in a diverted call's reasons.
-_OBSTACLES = {
-    Verdict.UNROUTED: "no agent for the called number",
-    Verdict.FULL: "every slot is taken",
-    Verdict.PAUSED: "paused",
-}
 
 # Ids of answered calls, two for each; the ledger remembers more, but can't be asked without waiting.
 _REMEMBERED = 20_000
@@ -42,8 +37,7 @@ class Supervisor:
     """Every call in this process."""
 
     def __init__(self, setting: Setting) -> None:
-        self._setting = setting
-        self._agents = {name: brief(name, agent) for name, agent in setting.config.agents.items()}
+        self.adopt(setting)
         self._live: dict[str, tuple[Call, Offer]] = {}
         self._answered: dict[str, None] = {}
         self._changed = trio.Event()
@@ -55,9 +49,26 @@ class Supervisor:
         self._forced = False
 
     @property
+    def setting(self) -> Setting:
+        """What new calls have around them."""
+        return self._setting
+
+    def adopt(self, setting: Setting) -> None:
+        """Let new calls have another configuration; those in progress keep their own."""
+        self._setting, config = setting, setting.config
+        self._roles = roles_in(config)
+        self._agents = {name: role.agent for name, role in self._roles.items()}
+        setting.collector.config = setting.config.platform.xai
+
+    @property
     def ready(self) -> bool:
         """Whether a balancer should send calls here."""
         return self._tasks is not None and not self._leaving and not self._paused and self._setting.ledger.claims
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a nursery for calls."""
+        return self._tasks is not None
 
     @property
     def live(self) -> int:
@@ -73,17 +84,19 @@ class Supervisor:
             return Offer.decided(Verdict.DUPLICATE)
         if self._tasks is None or self._closed:
             return Offer.decided(Verdict.DRAINING)
-        if self._is_stale(incoming):
+        if is_stale(incoming, self._setting):
             return Offer.decided(Verdict.STALE)
         obstacle = self._obstacle(incoming)
         if obstacle is None:
             agent = self._agents[self._setting.config.numbers[incoming.called or ""].agent]
-            return self._start(self._tasks, Call(incoming, agent, self._setting), ())
-        plan = self._plan(incoming, obstacle)
+            call = Call(incoming, agent, self._setting)
+            call.casting = Casting(self._roles, agent.name)
+            return self._start(self._tasks, call, ())
+        plan = plan_for(incoming, obstacle, self._setting, diverted=sum(not call.counted for call in self.calls()))
         if isinstance(plan[0], Refuse):
             return Offer.decided(obstacle)
         call = Call(incoming, announcer(""), self._setting, counted=False)
-        call.because = (f"overflow: {_OBSTACLES[obstacle]}",)
+        call.because = (f"overflow: {OBSTACLES[obstacle]}",)
         return self._start(self._tasks, call, plan)
 
     def take_over(self, orphan: Orphan) -> Call | None:
@@ -103,6 +116,7 @@ class Supervisor:
             return None
         call = Call(incoming, agent, self._setting)
         call.former = orphan
+        call.casting = Casting(self._roles, agent.name, adopted=True)
         self._start(self._tasks, call, ())
         return call
 
@@ -117,16 +131,6 @@ class Supervisor:
         # A task inherits its context from whoever starts it; a call must not keep a web request alive for an hour.
         self._context.copy().run(start)
         return offer
-
-    def _is_stale(self, incoming: IncomingCall) -> bool:
-        # By the sender's own clock, which stamped both the event and this delivery of it.
-        now = self._setting.wall() if incoming.sent_at is None else incoming.sent_at
-        age = 0.0 if incoming.created_at is None else now - incoming.created_at
-        stale = age > self._setting.config.server.max_event_age
-        if stale:
-            why = f"announced {age:.0f} s ago, the caller has hung up by now"
-            structlog.get_logger().warning("call_missed", call_id=incoming.call_id, why=why)
-        return stale
 
     def _obstacle(self, incoming: IncomingCall) -> Verdict | None:
         """Why no agent can take the call, if none can. The slot is the scope: what counts is what lives."""
@@ -143,21 +147,6 @@ class Supervisor:
             return Verdict.FULL
         return None
 
-    def _plan(self, incoming: IncomingCall, obstacle: Verdict) -> Plan:
-        """What happens to the caller instead; refusing, when too many are being diverted already."""
-        limits = self._setting.config.limits
-        number = self._setting.config.numbers.get(incoming.called or "")
-        steps = limits.unrouted if number is None else (number.overflow or limits.overflow)
-        diverted = sum(not call.counted for call in self.calls())
-        if diverted >= limits.max_overflow_calls:
-            steps = ("refuse",)
-        log = structlog.get_logger().bind(call_id=incoming.call_id, called=short_number(incoming.called))
-        if number is None:
-            log.error("call_unrouted", plan=steps, fix="add the called number to [numbers] in the configuration")
-        else:
-            log.warning("call_not_taken", why=_OBSTACLES[obstacle], plan=steps)
-        return read_plan(steps)
-
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the calls' nursery until closed and empty. Cancelling hangs up every call."""
         async with trio.open_nursery() as nursery:
@@ -168,7 +157,8 @@ class Supervisor:
 
     async def _supervise(self, call: Call, offer: Offer, plan: Plan) -> None:
         """See one call through. Nothing but a cancellation ever leaves this function."""
-        with structlog.contextvars.bound_contextvars(call_id=call.id):
+        number, agent = short_number(call.incoming.called), call.conversation.agent.name
+        with structlog.contextvars.bound_contextvars(call_id=call.id, number=number, agent=agent):
             try:
                 await self._answer(call, offer, plan)
             except* Exception as bugs:
@@ -180,12 +170,15 @@ class Supervisor:
 
     async def _answer(self, call: Call, offer: Offer, plan: Plan) -> None:
         if call.former is not None:
+            call.claimed = True
             offer.decide(Verdict.CLAIMED)
             call.remember(journal.TakenOver(former=call.former.former, seconds=call.since_webhook()))
             await attend(call)
             return
         try:
-            won = await self._setting.ledger.claim(call.incoming, call.conversation.agent.name)
+            # What is in headers is for the agent only; nobody keeps it.
+            claimed = msgspec.structs.replace(call.incoming, headers=())
+            won = await self._setting.ledger.claim(claimed, call.conversation.agent.name)
         except LedgerUnavailable as error:
             structlog.get_logger().error("call_not_claimed", why=str(error))
             return
@@ -193,6 +186,7 @@ class Supervisor:
             offer.decide(Verdict.DUPLICATE)
             return
         offer.decide(Verdict.CLAIMED)
+        call.claimed = True
         incoming = call.incoming
         self._remember(incoming)
         call.remember(
@@ -227,6 +221,10 @@ class Supervisor:
         """Stop being ready; calls are still taken, because a balancer needs a moment to notice."""
         self._leaving = True
 
+    def rejoin_pool(self) -> None:
+        """Be ready again, after all."""
+        self._leaving = False
+
     def close(self) -> None:
         """Take no more calls, for good."""
         self._leaving = self._closed = True
@@ -237,6 +235,11 @@ class Supervisor:
         self._forced = True
         for call in self.calls():
             call.hang_up(*reasons)
+
+    def find(self, call_id: str) -> Call | None:
+        """A call in progress."""
+        known = self._live.get(call_id)
+        return known[0] if known else None
 
     def hang_up(self, call_id: str, *reasons: str) -> bool:
         """End one call; False if it is not in progress here."""

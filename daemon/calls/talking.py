@@ -9,6 +9,7 @@ import trio
 
 from daemon.calls.call import Call
 from daemon.core import journal
+from daemon.core.inputs import Received, Woken
 from daemon.platforms.base import Line
 
 
@@ -24,7 +25,7 @@ async def talk(call: Call, line: Line) -> None:
 async def _read(call: Call, line: Line) -> None:
     """The reader: the only one who feeds events to the conversation. Its end is the line's end."""
     async for event in line:
-        call.obey(call.conversation.receive(event, trio.current_time()))
+        call.obey(call.feed(Received(event=event)))
 
 
 async def _write(call: Call, line: Line) -> None:
@@ -35,6 +36,7 @@ async def _write(call: Call, line: Line) -> None:
         if not await line.send(frame):
             call.outbox.put_first(frame)
             return
+        call.toolbox.sent(frame)
         if first:
             call.remember(journal.SessionSent(seconds=call.since_webhook()))
             first = False
@@ -45,4 +47,4 @@ async def _wait_for_deadlines(call: Call) -> None:
     while True:
         with trio.CancelScope(deadline=call.conversation.deadline) as call.timer:
             await trio.sleep_forever()
-        call.obey(call.conversation.wake(trio.current_time()))
+        call.obey(call.feed(Woken()))

@@ -5,10 +5,11 @@ never repeated blindly. Imports platforms.base, core and this room; destinations
 """
 
 import structlog
+import trio
 
 from daemon.calls.call import Call
 from daemon.core import journal
-from daemon.platforms.base import ReferResult
+from daemon.platforms.base import ReferOutcome, ReferResult
 
 
 def start_transfer(call: Call, destination: str, *why: str) -> bool:
@@ -35,25 +36,29 @@ async def _transfer(call: Call, destination: str, why: tuple[str, ...]) -> None:
         call.transfers -= 1
 
 
-async def refer(call: Call, destination: str, why: tuple[str, ...]) -> ReferResult:
+async def refer(call: Call, destination: str, why: tuple[str, ...]) -> ReferOutcome:
     """Transfer the caller; ends the call if it succeeds, or if there is no caller any more.
 
     Cancelling leaves it unknown whether the transfer happened.
     """
     if not await call.setting.ledger.ours(call.id):
         call.let_go()
-        return ReferResult.NO_CALL
+        return ReferOutcome(ReferResult.NO_CALL)
     call.remember(journal.TransferAsked(destination=destination))
+    call.state_began = trio.current_time()
+    call.limits["refer_timeout"] = call.state_began + call.setting.config.platform.xai.refer_timeout
     outcome = await call.setting.platform.refer(call.id, call.setting.config.destinations[destination].uri)
+    call.limits.pop("refer_timeout", None)
     match outcome.result:
         case ReferResult.ANSWERED:
             call.over("transferred", f"transfer to {destination}", *why)
         case ReferResult.NO_CALL:
             call.hang_up("no caller to transfer", *why)  # which makes sure of it
         case failed:
+            call.state_began = trio.current_time()
             log = structlog.get_logger()
             log.warning("transfer_failed", destination=destination, result=failed.value, sip=outcome.sip_status)
             entry = journal.TransferFailed(destination=destination, result=failed.value, sip_status=outcome.sip_status)
             if not call.settled:
                 call.remember(entry)
-    return outcome.result
+    return outcome

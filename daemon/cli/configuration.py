@@ -5,9 +5,9 @@ Imports config and errors. A foreseeable problem is one line on standard error, 
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Never, TypeVar
 
 import click
 
@@ -48,11 +48,22 @@ def configured(command: Command) -> Command:
     )(command)
 
 
-def load_or_exit(path: Path, overrides: tuple[str, ...]) -> Config:
-    """Load the configuration, or say all that is wrong with it, a line for each problem, and exit with 78."""
+def load_or_exit(
+    path: Path, overrides: tuple[str, ...], *, secrets_of: Collection[str] | None = None, functions: bool = False
+) -> Config:
+    """Load the configuration, or say all that is wrong with it, a line for each problem, and exit with 78.
+
+    `secrets_of` names the tables, or dotted keys, whose secrets are needed; None is all. `functions` says whether the
+    operator's Python functions are needed although no secret of tools is.
+    """
     try:
-        return load(path, overrides)
+        return load(path, overrides, secrets_of=secrets_of, functions=functions)
     except ConfigError as error:
-        for problem in error.problems:
-            click.echo(str(problem), err=True)
+        refuse(error)
+
+
+def refuse(error: ConfigError) -> Never:
+    """Say all that is wrong with the configuration, and exit with 78."""
+    for problem in error.problems:
+        click.echo(str(problem), err=True)
     sys.exit(EXIT_CONFIG)

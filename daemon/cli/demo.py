@@ -137,6 +137,10 @@ def _describe(entry: dict[str, Any]) -> tuple[str, str, str] | None:
             return "entry", f"{entry['digits']} (ended by {entry['trigger']})", "magenta"
         case "HangUpAsked":
             return "tool", f"hang_up: {entry['reason']}", "blue"
+        case "ToolCalled":
+            return "tool", f"{entry['name']} runs", "blue"
+        case "ToolEnded":
+            return "tool", f"{entry['name']}: {entry['why'] or 'done'}, {_milliseconds(entry['seconds'])}", "blue"
         case "GoodbyeSaid":
             return "goodbye", "heard to its end; hanging up", "blue"
         case "Ended":

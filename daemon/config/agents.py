@@ -8,17 +8,30 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from daemon.config.checks import distinct
+from daemon.config.checks import distinct, phrases
 from daemon.config.kinds import (
     Check,
     Duration,
     KeyTerm,
     Language,
+    MenuAction,
+    MenuKeys,
+    Phrase,
+    RedialDuration,
+    ReplyTimeout,
+    SipHeader,
     Terminator,
     Timeout,
-    ToolName,
+    TimeZone,
+    TroubleAction,
     TurnDuration,
+    Voice,
 )
+from daemon.config.lookupchecks import each_once
+from daemon.config.lookups import Lookup
+
+Model = Literal["", "grok-voice-latest", "grok-voice-think-fast-2.0", "grok-voice-think-fast-1.0"]
+"""Models that the platform documents; empty for its own choice."""
 
 
 class TurnDetection(Struct, frozen=True, kw_only=True):
@@ -30,8 +43,8 @@ class TurnDetection(Struct, frozen=True, kw_only=True):
     """Seconds of silence that end the caller's turn."""
     prefix_padding: TurnDuration | None = None
     """Seconds of sound from before the speech began that are kept with it."""
-    idle_timeout: Duration | None = None
-    """Seconds without speech after which the platform asks whether the caller is still there."""
+    idle_timeout: Timeout | None = None
+    """Seconds without speech after which the platform, by itself, has the agent ask whether the caller is there."""
 
 
 class Keypad(Struct, frozen=True, kw_only=True):
@@ -45,16 +58,36 @@ class Keypad(Struct, frozen=True, kw_only=True):
     """Keys after which an entry is complete."""
     sensitive: bool = False
     """Whether entries are kept out of logs and records."""
+    try_again: str = "I did not get that. Please type it again."
+    """What a caller is told who was asked for digits and typed too few; empty for nothing."""
+    menu: dict[MenuKeys, MenuAction] = field(default_factory=dict)
+    """What keys do by themselves: `transfer:DESTINATION`, `hang_up`, `say:TEXT` or `tool:NAME`, by key."""
 
 
 class Agent(Struct, frozen=True, kw_only=True):
-    """`[agents.NAME]`: one named way to answer."""
+    """`[agents.NAME]`: one named way to answer.
 
+    Instructions, greetings and greeting prompts are templates; `daemon/texts` says what may stand in them.
+    """
+
+    extends: str = ""
+    """Name of another agent, whose keys hold where this one has none of its own; empty for none."""
+    abstract: bool = False
+    """Whether it is only there to be extended: it may lack instructions, no number routes to it, and once loaded it
+    is gone. Not inherited."""
     instructions: str = ""
     """What the agent is told to be and do. Once loaded this is always the text, also if it came from a file."""
     instructions_file: str = ""
     """File with the instructions, relative to the configuration file, in place of `instructions`."""
-    voice: Annotated[str, Meta(min_length=1)] = "eve"
+    timezone: TimeZone = "UTC"
+    """Time zone of the time that templates speak of, such as `Europe/Berlin`."""
+    sip_headers: Annotated[tuple[SipHeader, ...], Meta(max_length=8), Check(each_once)] = ()
+    """SIP headers of the call that the agent is told of: to the model as data, to templates as phone numbers."""
+    lookup: Lookup = field(default_factory=Lookup)
+    """Who is asked about the caller."""
+    model: Model = ""
+    """Model to ask for; on a phone call the platform may stay with its own. Empty for its own choice."""
+    voice: Voice = "eve"
     """Voice of the platform, or the id of a custom one."""
     greeting: str = ""
     """Fixed first words; empty for none."""
@@ -72,12 +105,27 @@ class Agent(Struct, frozen=True, kw_only=True):
     """Whether the caller's words are transcribed as they are spoken, not only after each turn."""
     speed: Annotated[float, Meta(ge=0.7, le=1.5)] = 1.0
     """Speed of speech, 0.7 to 1.5; 1.0 is normal."""
-    replace: dict[str, str] = field(default_factory=dict)
-    """How written phrases are to be spoken."""
+    replace: Annotated[dict[Phrase, str], Check(phrases)] = field(default_factory=dict)
+    """How written phrases are to be spoken: whole words, in whatever case."""
     resumption: bool = False
-    """Whether the platform keeps a broken connection's conversation, to be taken up again."""
-    tools: Annotated[tuple[ToolName, ...], Check(distinct)] = ("hang_up",)
-    """Names of the tools the agent may use."""
+    """Whether the platform keeps the conversation, to be taken up again on another connection or another call."""
+    redial: RedialDuration = 0.0
+    """Seconds after a call in which the same caller, calling the same number, goes on with its conversation; at most
+    the 30 minutes for which the platform keeps it. 0 is never. Needs `resumption`."""
+    redial_greeting: str = ""
+    """Fixed first words to a caller who goes on with an earlier conversation; empty for those of every call."""
+    tools: Annotated[tuple[str, ...], Check(distinct)] = ("hang_up",)
+    """Names of the tools the agent may use, built in or from `[tools]`."""
+    transfers: Annotated[tuple[str, ...], Check(distinct)] = ()
+    """Names of the destinations that the agent may transfer callers to, with its tool `transfer`; empty for none."""
+    transfer_words: str = "One moment, please."
+    """Fixed words before a transfer of which the agent says nothing itself; empty for none."""
+    reply_timeout: ReplyTimeout = 8.0
+    """Seconds after the caller's turn in which they must hear something of the agent, or hear `apology`; 0 is any."""
+    apology: str = "I am sorry, I did not get that. Could you say it again?"
+    """Fixed words for a caller whom the agent did not answer in time; empty for none."""
+    on_trouble: TroubleAction = "hang_up"
+    """What is done when it did not answer twice in a row: `transfer:DESTINATION`, `hang_up`, or empty for nothing."""
     max_duration: Timeout = 1800.0
     """Seconds after which the call is brought to an end."""
     goodbye_timeout: Timeout = 10.0

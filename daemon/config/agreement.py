@@ -11,17 +11,30 @@ from typing import Any
 from daemon.config.checks import suggest
 from daemon.config.plans import EXAMPLE_URI
 from daemon.config.report import KeyPath, Report
+from daemon.config.tool_agreement import check_agent_tools, check_place, check_tool
+from daemon.config.transfer_agreement import check_agent_transfers, check_destinations
+from daemon.config.units import parse_duration
 from daemon.core.overflow import Refer, read_step
 
 
-def check_agreement(document: dict[str, Any], report: Report) -> None:
-    """Report every contradiction and every gap between the tables of a document."""
+def check_agreement(document: dict[str, Any], report: Report, incomplete: frozenset[str] = frozenset()) -> None:
+    """Report every contradiction and every gap between the tables of a document.
+
+    Agents that are incomplete, because whom they extend is not there, are not told what they lack.
+    """
     _check_presence(document, report)
     _check_routes(document, report)
     _check_plans(document, report)
+    check_destinations(document, report)
     _check_signatures(document, report)
+    _check_operator(document, report)
     for name, agent in tables(document, "agents"):
-        _check_agent(name, agent, report)
+        _check_agent(name, agent, report, lacking=name in incomplete or agent.get("abstract") is True)
+        _check_lookup(("agents", name, "lookup"), agent.get("lookup"), report)
+        check_agent_tools(name, agent, document.get("tools", {}), report)
+        check_agent_transfers(name, agent, document, report)
+    for name, tool in tables(document, "tools"):
+        check_tool(name, tool, report)
 
 
 def tables(document: dict[str, Any], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -49,6 +62,8 @@ def _check_routes(document: dict[str, Any], report: Report) -> None:
         if isinstance(agent, str) and agent not in agents:
             hint = suggest(agent, tuple(agents)) or f"; there is: {', '.join(agents)}"
             report.add(("numbers", number, "agent"), f'there is no agent "{agent}"{hint}')
+        elif isinstance(agent, str) and isinstance(agents[agent], dict) and agents[agent].get("abstract") is True:
+            report.add(("numbers", number, "agent"), f'agent "{agent}" is abstract: it is only there to be extended')
 
 
 def _check_plans(document: dict[str, Any], report: Report) -> None:
@@ -93,14 +108,48 @@ def _check_signatures(document: dict[str, Any], report: Report) -> None:
         report.add(("platform", "xai", "webhook_secrets"), what)
 
 
-def _check_agent(name: str, agent: dict[str, Any], report: Report) -> None:
+def _check_operator(document: dict[str, Any], report: Report) -> None:
+    operator = document.get("operator")
+    if isinstance(operator, dict) and operator.get("listen") and "token" not in operator:
+        line = 'token = "${credential:operator-token}"'
+        report.add(("operator", "token"), f"missing, and listen lets everybody on this machine in; add {line}")
+
+
+def _check_agent(name: str, agent: dict[str, Any], report: Report, *, lacking: bool) -> None:
     path = ("agents", name)
     inline, file = agent.get("instructions", ""), agent.get("instructions_file", "")
     if inline != "" and file != "":
         report.add((*path, "instructions_file"), "give either instructions or instructions_file, not both")
-    elif inline == "" and file == "":
+    elif inline == "" and file == "" and not lacking:
         report.add((*path, "instructions"), "missing; give instructions or instructions_file")
     elif isinstance(inline, str) and inline and not inline.strip():
         report.add((*path, "instructions"), "there is nothing but white space in it")
     if agent.get("greeting") and agent.get("greeting_prompt"):
         report.add((*path, "greeting_prompt"), "give either greeting or greeting_prompt, not both")
+    redials = _is_some_time(agent.get("redial"))
+    if redials and agent.get("resumption") is not True and not lacking:
+        report.add((*path, "redial"), "needs resumption = true, or the platform keeps no conversation to go on with")
+    if agent.get("redial_greeting") and not redials and not lacking:
+        report.add((*path, "redial_greeting"), 'is never said without redial; add redial = "30m"')
+
+
+def _is_some_time(duration: object) -> bool:
+    try:
+        return isinstance(duration, str) and parse_duration(duration) > 0
+    except ValueError:
+        return False
+
+
+def _check_lookup(path: KeyPath, lookup: object, report: Report) -> None:
+    if not isinstance(lookup, dict):
+        return
+    url = lookup.get("url")
+    if isinstance(url, str) and "://" in url:
+        check_place(path, url, lookup.get("allow_private", []), report)
+    fields, defaults = lookup.get("fields", {}), lookup.get("defaults", {})
+    if not lookup.get("url") and (fields or lookup.get("agent_field")):
+        report.add((*path, "url"), 'missing; add url = "https://crm.example.com/callers/{caller}"')
+    if isinstance(fields, dict) and isinstance(defaults, dict):
+        for name in defaults.keys() - fields.keys():
+            hint = suggest(name, tuple(fields)) or f"; there is: {', '.join(fields)}"
+            report.add((*path, "defaults", name), f'there is no field "{name}"{hint if fields else ""}')

@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import phonenumbers
 
-BUILT_IN_TOOLS: Final = ("hang_up",)
+BUILT_IN_TOOLS: Final = ("hang_up", "transfer", "collect_digits")
 """Tools that every agent may be given without a table of their own."""
 
 _EXPECTED_BIND: Final = 'expected "host:port", "[ipv6]:port", "unix:/path" or "fd://3"'
@@ -98,7 +98,7 @@ def url(secure: str, plain: str = "") -> Callable[[str], str]:
     """
 
     def rule(text: str) -> str:
-        parts = _split(text)
+        parts = split(text)
         if parts is None or not parts.hostname or parts.query or parts.fragment:
             raise ValueError(f"expected a URL such as {secure}://host/path, without query or fragment")
         if parts.username is not None or parts.password is not None:
@@ -112,7 +112,8 @@ def url(secure: str, plain: str = "") -> Callable[[str], str]:
     return rule
 
 
-def _split(text: str) -> SplitResult | None:
+def split(text: str) -> SplitResult | None:
+    """Part a URL; None if it is none, or not in visible ASCII."""
     # urlsplit() silently drops line breaks, so anything but visible ASCII is turned away first.
     if not re.fullmatch(r"[!-~]+", text):
         return None
@@ -137,9 +138,9 @@ def public_url(text: str) -> str:
 
 def ledger_url(text: str) -> str:
     """Accept the URL of a database that the ledger can be kept in."""
-    if re.fullmatch(r"sqlite:///[^?#\x00-\x1f]+", text):
+    if re.fullmatch(r"sqlite:///[^?#\x00-\x1f]+", text) and ":memory:" not in text:
         return text
-    parts = _split(text)
+    parts = split(text)
     if parts is None or parts.scheme != "postgresql" or not parts.path.strip("/") or parts.fragment:
         raise ValueError('expected "sqlite:///PATH" or "postgresql://USER@HOST/DATABASE"')
     if parts.password is not None or "password" in parts.query.lower():
@@ -170,25 +171,18 @@ def phone_number(text: str) -> str:
 
 def agent_name(text: str) -> str:
     """Accept the name of an agent."""
-    return _name(text, "an agent's name")
+    return plain_name(text, "an agent's name")
 
 
 def destination_name(text: str) -> str:
     """Accept the name of a destination."""
-    return _name(text, "a destination's name")
+    return plain_name(text, "a destination's name")
 
 
-def _name(text: str, what: str) -> str:
+def plain_name(text: str, what: str) -> str:
+    """Accept a name that can stand in plans, logs and on the wire; `what` says whose it is."""
     if not re.fullmatch(r"[a-z0-9_-]{1,64}", text):
         raise ValueError(f"{what} is 1 to 64 of the characters a-z, 0-9, _ and -")
-    return text
-
-
-def tool_name(text: str) -> str:
-    """Accept the name of a tool that exists."""
-    if text not in BUILT_IN_TOOLS:
-        hint = suggest(text, BUILT_IN_TOOLS) or f"; there is: {', '.join(BUILT_IN_TOOLS)}"
-        raise ValueError(f'there is no tool "{text}"{hint}')
     return text
 
 
@@ -199,6 +193,30 @@ def language(text: str) -> str:
     if text.lower() in _REGIONS:
         raise ValueError(f"the platform wants a region with this language, such as {_REGIONS[text.lower()]}")
     return text
+
+
+def voice(text: str) -> str:
+    """Accept the name of a voice, or the id of a custom one."""
+    if not re.fullmatch(r"\S*", text):
+        raise ValueError('the name of a voice, such as "eve", or the id of a custom one has no spaces')
+    return text
+
+
+def phrase(text: str) -> str:
+    """Accept words to be spoken in another way."""
+    if not text.strip():
+        raise ValueError("expected a word or a phrase")
+    return text
+
+
+def phrases(replace: dict[str, str]) -> dict[str, str]:
+    """Accept phrases of which no two are the same to the platform, which takes no notice of case."""
+    seen: dict[str, str] = {}
+    for words in replace:
+        other = seen.setdefault(words.casefold(), words)
+        if other != words:
+            raise ValueError(f'"{words}" and "{other}" are the same phrase to the platform')
+    return replace
 
 
 def terminator(text: str) -> str:

@@ -6,16 +6,16 @@ Must never stop at the first problem, and must never know a table by name.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
 from daemon.config.checks import suggest
-from daemon.config.kinds import Check, Example, Notation
-from daemon.config.report import KeyPath, Report
-from daemon.config.secrets import EXPECTED_REFERENCE, Secret, resolve
+from daemon.config.kinds import Check, Example, Filled, Notation
+from daemon.config.report import KeyPath, Report, dotted
+from daemon.config.secrets import EXPECTED_REFERENCE, Secret, fill, leave, leave_all, resolve
 from daemon.config.wording import amount, choices, expected, found, length_limit
 
 RecordT = TypeVar("RecordT", bound=msgspec.Struct)
@@ -25,9 +25,11 @@ ValueT = TypeVar("ValueT")
 class Decoder:
     """Decodes tables into records; what is wrong goes into the report, and what it returns then is void."""
 
-    def __init__(self, report: Report, env: Mapping[str, str]) -> None:
+    def __init__(self, report: Report, env: Mapping[str, str], secrets_of: Collection[str] | None = None) -> None:
+        """`secrets_of` names the tables and keys, dotted, whose secrets are fetched; None is all."""
         self._report = report
         self._env = env
+        self._secrets_of = secrets_of
 
     def table(self, record: type[RecordT], raw: object, path: KeyPath = ()) -> RecordT | None:
         """Decode one table, and all under it. Returns None if anything in it is wrong."""
@@ -62,19 +64,45 @@ class Decoder:
 
     def _value(self, kind: object, raw: object, path: KeyPath, item: str = "") -> object:
         base, marks = _unwrap(kind)
+        if variants := _variants(kind):
+            return self._variant(variants, raw, path)
         if _is_record(base):
             return self.table(base, raw, path)
         try:
             if get_origin(base) is dict:
-                return self._mapping(base, raw, path)
+                return self._mapping(base, marks, raw, path)
             if get_origin(base) is tuple:
                 return self._array(base, marks, raw, path)
-            return _checked(marks, self._secret(raw) if base is Secret else _scalar(base, marks, raw))
+            if base is Secret:
+                return self._secret(marks, raw, path)
+            return _checked(marks, _scalar(base, marks, raw))
         except ValueError as error:
             self._report.add(path, f"{item}{error}")
             return None
 
-    def _mapping(self, base: object, raw: object, path: KeyPath) -> dict[str, object]:
+    def _variant(self, variants: dict[str, type[msgspec.Struct]], raw: object, path: KeyPath) -> object:
+        """Decode a table whose kind stands in it."""
+        if not isinstance(raw, dict):
+            self._report.add(path, f"expected a table, got {found(raw)}")
+            return None
+        field = next(iter(variants.values())).__struct_config__.tag_field or ""
+        kind = raw.get(field)
+        record = variants.get(kind) if isinstance(kind, str) else None
+        if record is not None:
+            return self.table(record, {key: inner for key, inner in raw.items() if key != field}, path)
+        there_is = ", ".join(f'"{name}"' for name in variants)
+        if field not in raw:
+            self._report.add((*path, field), f"missing; there is: {there_is}")
+        elif isinstance(kind, str):
+            self._report.add(
+                (*path, field), f"there is no such {field}{suggest(kind, tuple(variants)) or f'; there is: {there_is}'}"
+            )
+        else:
+            self._report.add((*path, field), f"expected a string, got {found(kind)}")
+        return None
+
+    def _mapping(self, base: object, marks: tuple[object, ...], raw: object, path: KeyPath) -> object:
+        before = len(self._report.problems)
         table = _expect(dict, "a table", raw)
         of_key, of_value = get_args(base)
         holds_tables = _is_record(_unwrap(of_value)[0])
@@ -85,7 +113,7 @@ class Decoder:
             except ValueError as error:
                 self._report.add((*path, key), str(error), table=holds_tables)
             values[key] = self._value(of_value, inner, (*path, key))
-        return values
+        return _checked(marks, values) if len(self._report.problems) == before else None
 
     def _array(self, base: object, marks: tuple[object, ...], raw: object, path: KeyPath) -> object:
         array = _expect(list, "an array", raw)
@@ -103,9 +131,27 @@ class Decoder:
         # A rule for the whole array would count places wrongly if bad items had dropped out of it.
         return _checked(marks, tuple(items)) if len(items) == len(array) else None
 
-    def _secret(self, raw: object) -> Secret:
-        reference = _expect(str, f"a reference to a secret: {EXPECTED_REFERENCE}", raw)
-        return resolve(reference, self._env)
+    def _secret(self, marks: tuple[object, ...], raw: object, path: KeyPath) -> object:
+        filled = any(isinstance(mark, Filled) for mark in marks)
+        text = _expect(str, "a string" if filled else f"a reference to a secret: {EXPECTED_REFERENCE}", raw)
+        if not self._wanted(path):
+            return leave_all(text) if filled else leave(text)
+        return _checked(marks, fill(text, self._env) if filled else resolve(text, self._env))
+
+    def _wanted(self, path: KeyPath) -> bool:
+        """Whether the secret at a path is to be fetched."""
+        places = {dotted(path[:depth]) for depth in range(1, len(path) + 1)}
+        return self._secrets_of is None or not places.isdisjoint(self._secrets_of)
+
+
+def _variants(kind: object) -> dict[str, type[msgspec.Struct]]:
+    """The records that a kind can be, by tag; none if it is not told apart by one."""
+    options = get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)
+    return {
+        str(option.__struct_config__.tag): option
+        for option in options
+        if isinstance(option, type) and issubclass(option, msgspec.Struct) and option.__struct_config__.tag_field
+    }
 
 
 def _unwrap(kind: object) -> tuple[Any, tuple[object, ...]]:
@@ -140,6 +186,8 @@ def _checked(marks: tuple[object, ...], value: object) -> object:
 
 
 def _scalar(base: object, marks: tuple[object, ...], raw: object) -> object:
+    if base is Any:
+        return raw  # a rule says what it may be
     notation = next((mark for mark in marks if isinstance(mark, Notation)), None)
     if notation:
         if not isinstance(raw, notation.accepts) or isinstance(raw, bool):

@@ -6,25 +6,39 @@ configuration with a known problem in it, nor one that reads differently from an
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from daemon.config.agreement import check_agreement, tables
 from daemon.config.decode import Decoder
+from daemon.config.functions import fetch_functions
+from daemon.config.inheritance import inherit
 from daemon.config.overrides import apply_overrides
 from daemon.config.records import Config
 from daemon.config.report import Report
+from daemon.config.texts import check_texts
 from daemon.errors import ConfigError, Problem
 
 _SQLITE: Final = "sqlite:///"
 
 
-def load(path: Path, overrides: Sequence[str] = (), env: Mapping[str, str] | None = None) -> Config:
+def load(
+    path: Path,
+    overrides: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    *,
+    secrets_of: Collection[str] | None = None,
+    functions: bool = False,
+) -> Config:
     """Load the file at `path`, with `dotted.key=value` overrides laid over it and secrets fetched.
 
-    `env` is the environment in which secrets are looked up, by default that of the process. Reads files, so a
-    running daemon calls it in a worker thread.
+    `env` is the environment in which secrets are looked up, by default that of the process. With `secrets_of`, only the
+    secrets of these tables, or dotted keys, are fetched, and Python functions only if it names `tools`, or with
+    `functions`; for whoever needs no others, and may not be able to read them. Reads files and imports the operator's
+    modules, so a running daemon calls it in a worker thread.
 
     Raises:
         ConfigError: With every problem that was found, each with the table and key or the `--set` it is in.
@@ -32,14 +46,21 @@ def load(path: Path, overrides: Sequence[str] = (), env: Mapping[str, str] | Non
     document = _read(path)
     report = Report(path.name)
     apply_overrides(document, overrides, report)
-    check_agreement(document, report)
+    incomplete = inherit(document, report)
+    check_agreement(document, report, incomplete)
     _locate_authorities(document, path.parent, report)
     _fetch_instructions(document, path.parent, report)
+    check_texts(document, report, incomplete)
+    fetched = functions or secrets_of is None or "tools" in secrets_of
+    fetch_functions(document, path.parent, report, fetched=fetched)
     _locate_ledger(document, path.parent)
-    config = Decoder(report, os.environ if env is None else env).table(Config, document)
+    _locate_recordings(document, path.parent)
+    config = Decoder(report, os.environ if env is None else env, secrets_of).table(Config, document)
     if config is None or report.problems:
-        raise ConfigError(*report.problems)
-    return config
+        # What is wrong with an inherited key is wrong in every heir.
+        raise ConfigError(*dict.fromkeys(report.problems))
+    concrete = {name: agent for name, agent in config.agents.items() if not agent.abstract}
+    return msgspec.structs.replace(config, agents=concrete)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -82,6 +103,13 @@ def _locate_ledger(document: dict[str, Any], folder: Path) -> None:
         ledger["url"] = f"{_SQLITE}{(folder / url.removeprefix(_SQLITE)).absolute()}"
     if isinstance(directory, str) and directory:
         ledger["directory"] = str((folder / directory).absolute())
+
+
+def _locate_recordings(document: dict[str, Any], folder: Path) -> None:
+    recording = document.get("recording")
+    directory = recording.get("directory") if isinstance(recording, dict) else None
+    if isinstance(recording, dict) and isinstance(directory, str) and directory:
+        recording["directory"] = str((folder / directory).absolute())
 
 
 def _fetch_instructions(document: dict[str, Any], folder: Path, report: Report) -> None:

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct, field
 
 from daemon.config.agents import Agent
 from daemon.config.checks import distinct
+from daemon.config.destinations import Destination
 from daemon.config.kinds import (
     AgentName,
     ApiKey,
@@ -19,7 +20,6 @@ from daemon.config.kinds import (
     CloseCode,
     Count,
     DestinationName,
-    DestinationUri,
     Duration,
     Example,
     HttpUrl,
@@ -28,12 +28,14 @@ from daemon.config.kinds import (
     PublicUrl,
     Size,
     Timeout,
+    ToolName,
     WebhookPath,
     WebhookSecret,
     WebSocketUrl,
 )
 from daemon.config.ledger import Delivery, Ledger
-from daemon.config.plans import EXAMPLE_URI
+from daemon.config.operator import Operator, Tracing
+from daemon.config.tools import Tool
 
 
 class Server(Struct, frozen=True, kw_only=True):
@@ -118,17 +120,10 @@ class Number(Struct, frozen=True, kw_only=True):
     """Secrets that sign deliveries for this number; empty for the platform's."""
     max_calls: Count | None = None
     """Calls to this number in progress at the same time; None for no limit but that of `[limits]`."""
+    carrier: Literal["", "twilio", "telnyx", "plivo", "byo"] = ""
+    """Who brings the calls to this number, `byo` being your own PBX; empty when not stated."""
     overflow: OverflowPlan = ()
     """What happens to calls to this number beyond a limit, step by step; empty for the plan of `[limits]`."""
-
-
-class Destination(Struct, frozen=True, kw_only=True):
-    """`[destinations.NAME]`: a place that callers can be sent to."""
-
-    uri: Annotated[DestinationUri, Example(EXAMPLE_URI)]
-    """`tel:+E164`, or `sip:user@host` with an optional port and `;transport=`; at most 256 characters. Required."""
-    description: str = ""
-    """What is there, in words for people."""
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -140,6 +135,12 @@ class Limits(Struct, frozen=True, kw_only=True):
     """What happens to calls beyond a limit whose number has no plan of its own, step by step."""
     unrouted: Annotated[OverflowPlan, Meta(min_length=1)] = ("refuse",)
     """What happens to calls to a number that is not in `[numbers]`, step by step."""
+    max_tool_uses: Count = 50
+    """Uses of tools in one call; further ones are refused, so that no model runs in circles."""
+    max_transfers_per_call: Count = 3
+    """Transfers that an agent may try in one call, fallbacks included; one that succeeds ends the call."""
+    max_transfers_per_hour: Count = 60
+    """Transfers that all agents together may try within an hour, on this node."""
     max_overflow_calls: Count = 10
     """Callers being referred or told that all lines are busy at the same time; further ones are refused."""
 
@@ -169,10 +170,20 @@ class Log(Struct, frozen=True, kw_only=True):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Least important kind of entry that is written."""
-    format: Literal["auto", "json", "console"] = "auto"
-    """One JSON object per line, or text for people; `auto` is text on a terminal and JSON elsewhere."""
+    format: Literal["auto", "json", "console", "journal"] = "auto"
+    """One JSON object per line, text for people, or fields for systemd's journal; `auto` is the journal if it listens,
+    text on a terminal, and JSON elsewhere."""
     transcripts: bool = False
     """Whether what callers and agents say is logged too."""
+
+
+class Recording(Struct, frozen=True, kw_only=True):
+    """`[recording]`: whether calls are recorded, to be played again; with all that is said and typed in them."""
+
+    directory: str = ""
+    """Folder for recordings, one file for each call; empty for none."""
+    keep: Duration = 604_800.0
+    """Seconds for which a recording is kept; 0 is for ever."""
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -188,6 +199,8 @@ class Config(Struct, frozen=True, kw_only=True):
     """Who answers, by name. At least one."""
     destinations: dict[DestinationName, Destination] = field(default_factory=dict)
     """Where callers can be sent, by name."""
+    tools: dict[ToolName, Tool] = field(default_factory=dict)
+    """What agents can do besides talking, by name."""
     limits: Limits = field(default_factory=Limits)
     """How much at once, and what happens to the rest."""
     recovery: Recovery = field(default_factory=Recovery)
@@ -198,5 +211,11 @@ class Config(Struct, frozen=True, kw_only=True):
     """Who is told of calls."""
     drain: Drain = field(default_factory=Drain)
     """How to stop."""
+    operator: Operator = field(default_factory=Operator)
+    """How operators reach us."""
     log: Log = field(default_factory=Log)
     """What is logged."""
+    recording: Recording = field(default_factory=Recording)
+    """Whether calls are recorded."""
+    tracing: Tracing = field(default_factory=Tracing)
+    """Where traces go."""

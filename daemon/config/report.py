@@ -22,16 +22,29 @@ def dotted(path: KeyPath) -> str:
 
 
 class Report:
-    """Collects problems, and names for each the file or the `--set` that caused it."""
+    """Collects problems, and names for each the place in the file, or the `--set`, that caused it."""
 
     def __init__(self, file: str) -> None:
         self.problems: list[Problem] = []
         self._file = file
         self._overridden: set[KeyPath] = set()
+        self._written: dict[KeyPath, KeyPath] = {}
 
     def blame_override(self, path: KeyPath) -> None:
         """Remember that everything at and under `path` was put there by a `--set`."""
         self._overridden.add(path)
+
+    def inherit(self, path: KeyPath, source: KeyPath) -> None:
+        """Remember that what is at and under `path` was not written there but at `source`, or where that comes from."""
+        self._written[path] = self.written(source)
+
+    def written(self, path: KeyPath) -> KeyPath:
+        """Where in the file a key was written."""
+        for depth in range(len(path), 0, -1):
+            source = self._written.get(path[:depth])
+            if source is not None:
+                return (*source, *path[depth:])
+        return path
 
     def add(self, path: KeyPath, what: str, *, table: bool = False) -> None:
         """Add what is wrong with the key, or with the whole table, at `path`."""
@@ -42,6 +55,7 @@ class Report:
         self.problems.append(Problem("--set", what))
 
     def _where(self, path: KeyPath, *, table: bool) -> str:
+        path = self.written(path)
         if any(path[:depth] in self._overridden for depth in range(1, len(path) + 1)):
             return f"--set {dotted(path)}"
         owner, key = (path, ()) if table else (path[:-1], path[-1:])

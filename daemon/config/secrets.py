@@ -1,16 +1,18 @@
 """Secrets: where they come from, and a box that does not spill them into logs, reprs or JSON.
 
 The file only ever says where a secret is kept: `${env:NAME}`, `${file:/path}`, or `${credential:NAME}` for a
-systemd credential. Owned by the configuration room; imports the standard library. Must never put the text of a
+systemd credential. Owned by the configuration room; imports msgspec. Must never put the text of a
 secret, or of what was written in place of a reference, into a message.
 """
 
 import binascii
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 EXPECTED_REFERENCE: Final = '"${env:NAME}", "${file:/path}" or "${credential:NAME}"'
 
@@ -48,16 +50,38 @@ class Secret:
         raise TypeError("a Secret does not leave the process")
 
 
+class Unfetched(Secret):
+    """A secret that was not fetched, because whoever loads the configuration has no use for it."""
+
+    __slots__ = ()
+
+    def reveal(self) -> str:
+        """Refuse: there is nothing to reveal."""
+        raise AssertionError("this secret was not fetched")
+
+
+def every_secret(record: object) -> Iterator[Secret]:
+    """All secrets that a configuration, or a part of it, holds."""
+    if isinstance(record, Secret):
+        yield record
+    elif isinstance(record, msgspec.Struct):
+        for name in record.__struct_fields__:
+            yield from every_secret(getattr(record, name))
+    elif isinstance(record, dict):
+        for value in record.values():
+            yield from every_secret(value)
+    elif isinstance(record, tuple):
+        for value in record:
+            yield from every_secret(value)
+
+
 def resolve(reference: str, env: Mapping[str, str]) -> Secret:
     """Fetch the secret that a reference names.
 
     Raises:
         ValueError: It is no reference, or there is nothing usable where it points; the message says what to do.
     """
-    match = _REFERENCE.fullmatch(reference)
-    if match is None:
-        raise ValueError(f"a secret is never written here itself; expected a reference: {EXPECTED_REFERENCE}")
-    source, name = match.groups()
+    source, name = _parts(reference)
     if source == "env":
         return _from_environment(name, env)
     if source == "credential":
@@ -65,6 +89,40 @@ def resolve(reference: str, env: Mapping[str, str]) -> Secret:
     if not Path(name).is_absolute():
         raise ValueError("the path in a ${file:/path} reference must be absolute")
     return _from_file(Path(name))
+
+
+def fill(text: str, env: Mapping[str, str]) -> Secret:
+    """Fetch the secrets that stand in a text, and put them in their places; the whole is a secret then.
+
+    Raises:
+        ValueError: As `resolve`, and for a reference that is none.
+    """
+    _check_references(text)
+    return Secret(_REFERENCE.sub(lambda reference: resolve(reference[0], env).reveal(), text))
+
+
+def _check_references(text: str) -> None:
+    if "${" in _REFERENCE.sub("", text):
+        raise ValueError(f"expected a reference to a secret after ${{, as in {EXPECTED_REFERENCE}")
+
+
+def leave(reference: str) -> Unfetched:
+    """Leave a secret where it is, but see that it is referred to. Errors: `ValueError`."""
+    _parts(reference)
+    return Unfetched(reference)
+
+
+def leave_all(text: str) -> Unfetched:
+    """Leave the secrets that stand in a text where they are. Errors: `ValueError`."""
+    _check_references(text)
+    return Unfetched(text)
+
+
+def _parts(reference: str) -> tuple[str, str]:
+    match = _REFERENCE.fullmatch(reference)
+    if match is None:
+        raise ValueError(f"a secret is never written here itself; expected a reference: {EXPECTED_REFERENCE}")
+    return match[1], match[2]
 
 
 def _from_environment(name: str, env: Mapping[str, str]) -> Secret:
@@ -107,6 +165,13 @@ def check_api_key(secret: Secret) -> Secret:
     """Refuse a key that could not be sent in an HTTP header."""
     if not re.fullmatch(r"[!-~]+", secret.reveal()):
         raise ValueError("the API key holds a space, a line break or a character beyond ASCII; copy it again")
+    return secret
+
+
+def check_operator_token(secret: Secret) -> Secret:
+    """Refuse a token that could be guessed, or could not be sent in an HTTP header."""
+    if not re.fullmatch(r"[!-~]{16,512}", secret.reveal()):
+        raise ValueError("expected a token of 16 to 512 visible ASCII characters; make one with: openssl rand -hex 32")
     return secret
 
 

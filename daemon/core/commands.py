@@ -2,6 +2,7 @@
 
 import msgspec
 
+from daemon.core.effects import ToolUse
 from daemon.core.frames import Frame
 from daemon.core.journal import Entry
 
@@ -24,4 +25,10 @@ class Remember(msgspec.Struct, frozen=True):
     entry: Entry
 
 
-Command = SendFrame | HangUp | Remember
+class RunTool(msgspec.Struct, frozen=True):
+    """Run a tool, once, beside the talk; `Conversation.tool_done` takes what it gave."""
+
+    use: ToolUse
+
+
+Command = SendFrame | HangUp | Remember | RunTool

@@ -1,12 +1,14 @@
 """The conversation: what the agent's side of one call says and does, as a pure state machine.
 
-Rule 1: everything that decides what is sent or when the call ends lives here or in the pieces this module owns
-(keypad, transcript, the agent's turns). Rule 2: no I/O, no clock, no Trio; `now` is seconds of one monotonic clock.
-Rule 3: nothing that the platform can send raises. Rule 4: after the end, nothing more is commanded.
+Rule 1: everything that decides what is sent or when the call ends lives here or in the pieces this module owns (the
+caller's side and its keys, the agent's turns, silence, trouble, the transcript). Rule 2: no I/O, no clock, no Trio;
+`now` is seconds of one monotonic clock. Rule 3: nothing that the platform can send raises. Rule 4: after the end,
+nothing more is commanded.
 
 Theory of operation. The shell calls `start` once when the socket is open, `resume` when it is open again, `receive`
-for each event in order, and `wake` when `deadline` has passed; each gives the commands to carry out. The pieces answer
-in moves (a frame, an entry, the end); this module numbers the frames and sees to it that the end is the last.
+for each event in order, `tool_done` for each tool that it was told to run, and `wake` when `deadline` has passed; each
+gives the commands to carry out. After a crash, `adopt` stands in for `start`. The pieces answer in moves (a frame, an
+entry, a tool to run, the end); this module numbers the frames and sees to it that the end is the last.
 """
 
 from collections import Counter
@@ -19,56 +21,37 @@ import msgspec
 from daemon.core import events as ev
 from daemon.core import journal
 from daemon.core.agent import Agent, FixedGreeting
-from daemon.core.commands import Command, HangUp, Remember, SendFrame
+from daemon.core.answering import AnswerWatch
+from daemon.core.caller import CallerSide
+from daemon.core.commands import Command, HangUp, Remember, RunTool, SendFrame
 from daemon.core.durations import format_duration
-from daemon.core.frames import Frame, ItemCreate, ResponseCreate, ResponseSettings, SessionUpdate, spoken_exactly
-from daemon.core.keypad import Entry, KeypadBuffer
+from daemon.core.effects import Effect
+from daemon.core.events.sorting import OfTheCaller, Uneventful, at_work, type_of
+from daemon.core.frames import (
+    ForceMessage,
+    Frame,
+    ItemCreate,
+    ResponseCancel,
+    ResponseCreate,
+    SessionSettings,
+    SessionUpdate,
+    told,
+)
+from daemon.core.greeting import greet
+from daemon.core.handset import Handset
+from daemon.core.moves import Move
+from daemon.core.remote import RemoteTools
 from daemon.core.silence import Silence
-from daemon.core.transcript import Transcript, Turn
-from daemon.core.turns import AgentTurns, Move
+from daemon.core.transcript import Transcript
+from daemon.core.trouble import Trouble
+from daemon.core.turns import AgentTurns
+from daemon.core.usage import Meter
 
 # So much nonsense in a row is no accident; a broken stream must not be listened to for two hours.
 _MALFORMED_LIMIT = 20
 _LONGEST_WORDS = 200
-
-# Known, counted, and no reason to do anything.
-_Uneventful = (
-    ev.SessionCreated
-    | ev.ConversationCreated
-    | ev.ItemAdded
-    | ev.ItemReplayed
-    | ev.ItemDeleted
-    | ev.Pinged
-    | ev.InputCommitted
-    | ev.InputCleared
-    | ev.OutputItemAdded
-    | ev.OutputItemDone
-    | ev.ContentPartAdded
-    | ev.ContentPartDone
-    | ev.AudioDelta
-    | ev.AudioDeltaAlias
-    | ev.AudioDone
-    | ev.PlaybackStarted
-    | ev.PlaybackCleared
-    | ev.FunctionArgumentsDelta
-    | ev.McpToolsListing
-    | ev.McpToolsListed
-    | ev.McpToolsFailed
-    | ev.McpArgumentsDelta
-    | ev.McpArgumentsDone
-    | ev.McpCallStarted
-    | ev.McpCallCompleted
-    | ev.McpCallFailed
-    | ev.UnknownEvent
-)
-_OfTheCaller = (
-    ev.SpeechStarted
-    | ev.SpeechStopped
-    | ev.CheckInTriggered
-    | ev.DigitPressed
-    | ev.TranscriptUpdated
-    | ev.TranscriptCompleted
-)
+# Seconds by which the longest call may be longer if it is just being transferred.
+_RINGING = 120.0
 
 
 class Conversation:
@@ -81,217 +64,225 @@ class Conversation:
         """Events by type."""
         self.ended = False
         self._ready_timeout = ready_timeout
-        self._keypad = KeypadBuffer(agent.keypad)
-        self._turns = AgentTurns(agent)
+        self._meter = Meter()
+        self._handset = Handset(agent)
+        self._turns = AgentTurns(agent, self._handset)
         self._silence = Silence(agent.silence_timeout)
+        self._remote = RemoteTools()
+        self._answers = AnswerWatch(agent.reply_timeout)
+        self._trouble = Trouble(agent, self._turns, self._answers)
+        self._caller = CallerSide(agent, self._handset, self._turns, self._silence, self._answers, self.transcript)
         self._ready_by = inf
         self._over_by = inf
-        self._malformed = 0
-        self._frames = 0
+        self._malformed = self._frames = 0
         self._update_id: str | None = None
+        self._ask_id: str | None = None
+
+    @property
+    def tool_uses(self) -> set[str]:
+        """Ids of all uses of tools that we run, those of before a crash included."""
+        return self._turns.uses.ours
 
     @property
     def deadline(self) -> float:
         """When to call `wake`, if nothing happens before."""
-        if self.ended:
-            return inf
-        silence = inf if self._turns.leaving else self._silence.deadline
-        return min(self._keypad.deadline, self._turns.deadline, silence, self._ready_by, self._over_by)
+        return min(self.deadlines.values(), default=inf)
+
+    @property
+    def deadlines(self) -> dict[str, float]:
+        """All that is waited for, by the name of its key where it has one; what never comes is infinite."""
+        waits = {"turn": self._turns.deadline, "reply_timeout": self._trouble.deadline, "ready_timeout": self._ready_by}
+        return {} if self.ended else waits | self._caller.deadlines | {"max_duration": self._over_at}
+
+    @property
+    def _over_at(self) -> float:
+        # A caller who hears ringing is being seen to, though not for ever.
+        return self._over_by + (_RINGING if self._turns.transfers.ringing else 0.0)
+
+    @property
+    def hides_keys(self) -> bool:
+        """Whether the keys that the caller presses are not to be written down by anybody, from now on."""
+        return self._handset.hides
+
+    def take_entry(self, reference: str) -> str | None:
+        """Give out, once, what was typed for a tool's eyes only; None if there is nothing (any more)."""
+        return self._handset.entries.take(reference)
+
+    def usage(self, joined_seconds: float) -> journal.Usage:
+        """What the call used so far, if it was joined for so many seconds."""
+        return self._meter.usage(joined_seconds)
 
     def start(self, now: float) -> list[Command]:
         """Configure the session and greet. Both go out at once: the platform works in order."""
         self._over_by = now + self.agent.max_duration
-        update = self._configure(now)
-        greeting = self._greet()
+        greeting = greet(self.agent.greeting)
         if self.agent.announcement and isinstance(self.agent.greeting, FixedGreeting):
             greeting = self._turns.leave(self.agent.greeting.words, ("announcement",), now, final=True)
-        return [update, *self._carry_out(greeting)]
+        return [self._configure(now), *self._carry_out([*told(self.agent.data), *greeting], now)]
 
     def resume(self, now: float) -> list[Command]:
         """Configure a new session on the same call: no greeting, but what the model still waits for.
 
         The first command is the configuration. Not to be called after the end.
         """
-        return [self._configure(now), *self._carry_out(self._turns.resume())]
+        again = [] if self.agent.session.resumption is not None else told(self.agent.data)
+        return [self._configure(now), *self._carry_out([*again, *self._turns.resume(now)], now)]
 
-    def take_over(self, now: float, age: float) -> list[Command]:
-        """Go on with a conversation that somebody else began `age` seconds ago: no greeting, and its limits count on.
+    def adopt(self, now: float, age: float, effects: Sequence[Effect]) -> list[Command]:
+        """Go on with a call whose daemon died, in place of `start`: no greeting, but what its tools gave.
 
+        `age` is how many seconds ago the call was claimed, `effects` the tools that were used on it, oldest first.
+        None is run again, even if the platform announces it again, unless a crash interrupted it and it is idempotent.
         The first command is the configuration.
         """
         self._over_by = now + max(self.agent.max_duration - age, 0.0)
-        return self.resume(now)
+        return [self._configure(now), *self._carry_out(self._turns.adopt(effects, now), now)]
+
+    def tool_done(self, use_id: str, output: str, now: float, *, why: str = "") -> list[Command]:
+        """Take what a tool gave, as JSON text for the model; `why` says in a few words what went wrong, if it did.
+
+        Harmless after the end, and for a use that is not running.
+        """
+        if self.ended:
+            return []
+        moves = [*self._turns.tool_done(use_id, output, now, why), *self._trouble.tool_done(use_id, now)]
+        self._silence.agent_heard(now, done=False)
+        self._answers.at_work(now)
+        return self._carry_out(moves, now)
+
+    def instruct(self, instructions: str) -> list[Command]:
+        """Tell the agent something else from now on, in the middle of the talk; nothing if it is what it was told."""
+        session = self.agent.session
+        if self.ended or instructions == session.instructions:
+            return []
+        self.agent = msgspec.structs.replace(
+            self.agent, session=msgspec.structs.replace(session, instructions=instructions)
+        )
+        return self._carry_out([SessionUpdate(session=SessionSettings(instructions=instructions))], 0.0)
 
     def _configure(self, now: float) -> SendFrame:
         self._ready_by = now + self._ready_timeout
         self._silence.start(now)
-        update = self._number(SessionUpdate(session=self.agent.session))
+        update = self._number(SessionUpdate(session=self.agent.session), now)
         self._update_id = update.event_id
         return SendFrame(update)
 
     def receive(self, event: ev.Event, now: float) -> list[Command]:
         """Take one event. Plain and atomic; gives what is to be done about it."""
-        self.seen[_type_of(event)] += 1
+        self.seen[type_of(event)] += 1
+        if isinstance(event, ev.ResponseDone):
+            self._meter.add(event)
         if self.ended:
             return []
         self._malformed = self._malformed + 1 if isinstance(event, ev.MalformedEvent) else 0
         self._ready_by = inf
-        return self._carry_out(self._react(event, now))
+        if at_work(event):
+            self._answers.at_work(now)
+        return self._carry_out(self._react(event, now), now)
 
     def wake(self, now: float) -> list[Command]:
         """Do what was waiting for this moment. Harmless when called too early or twice."""
         if self.ended:
             return []
         if now >= self._ready_by:
-            return self._carry_out([HangUp(("the platform never answered",))])
-        moves = [*self._collected(self._keypad.expire(now)), *self._turns.wake(now)]
-        if now >= self._over_by:
+            return self._carry_out([HangUp(("the platform never answered",))], now)
+        moves = self._caller.wake(now)
+        if self._turns.leaving:
+            moves += self._turns.wake(now)  # a goodbye that is heard by now is the one that counts
+        if now >= self._over_at:
             self._over_by = inf
             limit = f"max duration {format_duration(self.agent.max_duration)}"
             moves += self._turns.leave(self.agent.goodbye, (limit,), now, final=True)
-        elif not self._turns.leaving and now >= self._silence.deadline:
-            moves += self._break_silence(now)
-        return self._carry_out(moves)
+        moves += [*self._turns.wake(now), *self._trouble.wake(now)]
+        moves += self._caller.break_silence(now)
+        return self._carry_out(moves, now)
 
-    def _break_silence(self, now: float) -> list[Move]:
-        if self.agent.check_in and not self._silence.asked:
-            self._silence.ask(now)
-            return [spoken_exactly(self.agent.check_in), journal.CheckedIn()]
-        limit = f"silence {format_duration(self.agent.silence_timeout)}"
-        return self._turns.leave(self.agent.goodbye, (limit,), now, final=False)
-
-    def _carry_out(self, moves: Sequence[Move]) -> list[Command]:
+    def _carry_out(self, moves: Sequence[Move], now: float) -> list[Command]:
         """Number the frames and stop at the end of the call."""
         commands: list[Command] = []
         for move in moves:
             match move:
                 case HangUp():
                     self.ended = True
+                    self._handset.entries.forget()
                     return [*commands, move]
-                case SessionUpdate() | ItemCreate() | ResponseCreate():
-                    commands.append(SendFrame(self._number(move)))
+                case SessionUpdate() | ItemCreate() | ResponseCreate() | ResponseCancel():
+                    commands.append(SendFrame(self._number(move, now)))
+                case RunTool():
+                    commands.append(move)
                 case entry:
                     commands.append(Remember(entry))
         return commands
 
-    def _number(self, frame: Frame) -> Frame:
+    def _number(self, frame: Frame, now: float) -> Frame:
         self._frames += 1
-        return msgspec.structs.replace(frame, event_id=f"cw-{self._frames}")
+        event_id = f"cw-{self._frames}"
+        match frame:
+            case ResponseCreate(response=settings):
+                self._ask_id = event_id if settings is None else self._ask_id
+                self._answers.expect(now, asked=settings is None)
+            case ItemCreate(item=ForceMessage(interruptible=interruptible)):
+                self._turns.fixed_words_sent(now, interruptible=interruptible)
+                if self._turns.response.quiet(now):
+                    self._answers.expect(now)
+            case _:
+                pass
+        return msgspec.structs.replace(frame, event_id=event_id)
 
-    def _greet(self) -> list[Move]:
-        match self.agent.greeting:
-            case None:
-                return []
-            case FixedGreeting(words, interruptible):
-                return [spoken_exactly(words, interruptible=interruptible), journal.Greeted(generated=False)]
-            case greeting:
-                turn = ResponseCreate(response=ResponseSettings(instructions=greeting.prompt))
-                return [turn, journal.Greeted(generated=True)]
-
-    # What the platform says
-
-    def _react(self, event: ev.Event, now: float) -> list[Move]:
-        if isinstance(event, _Uneventful):
-            return []
-        if isinstance(event, _OfTheCaller):
-            return self._hear(event, now)
+    def _react(self, event: ev.Event, now: float) -> Sequence[Move]:
+        if isinstance(event, Uneventful):
+            return self._remote.receive(event, now)
+        if isinstance(event, OfTheCaller):
+            return self._caller.hear(event, now)
         match event:
             case ev.SessionUpdated(session=session):
                 known = session or ev.Session()
                 return [journal.SessionConfigured(model=known.model, voice=known.voice)]
             case ev.ResponseCreated():
-                self._turns.began(event.id)
+                self._turns.began(event.id, now)
                 self._silence.agent_begins(now)
                 return []
             case ev.SpokenDelta() | ev.TextDelta() | ev.TextDeltaAlias():
-                self._turns.says(event.delta or "", now)
+                self._turns.response.speak(event.delta or "", now)
+                self._answers.words(of_the_model=not self._turns.fixed_words.speak)
                 self._silence.agent_heard(now, done=False)
-                return _said(self.transcript.append(event.item_id or "", "agent", event.delta or ""))
-            case ev.SpokenDone(item_id=item_id, transcript=text):
-                return _said(self.transcript.finish(item_id or "", "agent", text))
-            case ev.ItemTruncated(item_id=item_id, transcript=text):
-                return _said(self.transcript.cut(item_id or "", "agent", text)) if text else []
+                return journal.said(self.transcript.append(event.item_id or "", "agent", event.delta or ""))
+            case ev.SpokenDone(item_id=item, transcript=text):
+                return journal.said(self.transcript.finish(item or "", "agent", text))
+            case ev.ItemTruncated(item_id=item, transcript=text):
+                return journal.said(self.transcript.cut(item or "", "agent", text)) if text else []
             case ev.FunctionCalled():
-                return self._turns.wants(event, now)
+                moves = self._turns.wants(event, now)
+                if moves:
+                    self._answers.settled()
+                return moves
             case ev.ResponseDone():
                 moves = self._turns.done(event, now)
-                self._silence.agent_heard(self._turns.heard_at or now, done=True)
-                return moves
+                self._silence.agent_heard(self._turns.response.heard_at or now, done=True)
+                return [*moves, *self._trouble.turn_made(now)]
             case ev.PlaybackStopped(response_id=response_id):
-                return self._turns.heard(response_id)
+                return self._turns.heard(response_id, now)
             case ev.ErrorReported():
-                return self._complained(event)
+                return self._complained(event, now)
             case ev.MalformedEvent(why=why):
                 broken = self._malformed >= _MALFORMED_LIMIT
                 return [HangUp((f"{_MALFORMED_LIMIT} unreadable events in a row", why))] if broken else []
             case _:
                 assert_never(event)
 
-    def _hear(self, event: _OfTheCaller, now: float) -> list[Move]:
-        match event:
-            case ev.SpeechStarted():
-                self._silence.caller_active(now, speaking=True)
-                return [*self._collected(self._keypad.speech_started()), *self._turns.interrupted()]
-            case ev.SpeechStopped():
-                self._silence.caller_active(now, speaking=False)
-                return []
-            case ev.CheckInTriggered():
-                self._silence.platform_checks_in()
-                return []
-            case ev.DigitPressed(digit=digit):
-                return self._pressed(digit, now)
-            case ev.TranscriptUpdated() | ev.TranscriptCompleted():
-                return self._caller_said(event)
-            case _:
-                assert_never(event)
-
-    def _pressed(self, digit: str | None, now: float) -> list[Move]:
-        if digit is None or not self._keypad.is_key(digit):
-            return []
-        self._silence.caller_active(now, speaking=False)
-        hidden = self.agent.keypad.sensitive
-        earlier = self._collected(self._keypad.expire(now))
-        pressed = journal.KeyPressed(digit=None if hidden else digit)
-        entries = self._collected(self._keypad.press(digit, now))
-        return [*earlier, pressed, *entries, *self._turns.stay()]
-
-    def _collected(self, entries: list[Entry]) -> list[Move]:
-        hidden = self.agent.keypad.sensitive
-        return [
-            journal.DigitsCollected(digits=None if hidden else digits, count=len(digits), trigger=trigger)
-            for digits, trigger in entries
-        ]
-
-    def _caller_said(self, event: ev.TranscriptUpdated | ev.TranscriptCompleted) -> list[Move]:
-        if event.transcript is None:
-            return []
-        final = isinstance(event, ev.TranscriptCompleted) and event.final
-        return _said(self.transcript.replace(event.item_id or "", "caller", event.transcript, final=final))
-
-    def _complained(self, event: ev.ErrorReported) -> list[Move]:
+    def _complained(self, event: ev.ErrorReported, now: float) -> list[Move]:
         error = event.error or ev.ErrorBody()
         words = (error.message[:_LONGEST_WORDS],) if error.message else ()
         if event.fatal:
             return [HangUp((f"platform error {error.type}", *words))]
-        if error.event_id is not None and error.event_id == self._update_id:
+        cause = error.event_id or ""
+        if cause == self._update_id:
             return [HangUp(("session.update refused by the platform", *words))]
+        asked = error.event_id is not None and error.event_id == self._ask_id
         if event.benign:
+            if asked:
+                self._turns.ask_again()
             return []
-        return [journal.PlatformComplained(type=error.type, code=error.code, message=error.message)]
-
-
-def _said(turn: Turn | None) -> list[Move]:
-    if turn is None:
-        return []
-    return [journal.Said(item_id=turn.item_id, speaker=turn.speaker, text=turn.text, final=turn.final)]
-
-
-def _type_of(event: ev.Event) -> str:
-    """The event's type on the wire."""
-    match event:
-        case ev.UnknownEvent():
-            return "unknown"
-        case ev.MalformedEvent():
-            return "malformed"
-        case _:
-            return str(event.__struct_config__.tag)
+        complaint = journal.PlatformComplained(type=error.type, code=error.code, message=error.message)
+        failed = asked or error.type == "internal_error"
+        return [complaint, *(self._trouble.error("error", now) if failed else [])]

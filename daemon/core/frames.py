@@ -1,12 +1,14 @@
 """Everything we may say to the platform, as frozen records that encode to the wire's own JSON.
 
-Imports msgspec only. Fields left at their default are not sent, so an update carries only what is set.
+Imports msgspec and core.searches. Fields left at their default are not sent, so an update carries only what is set.
 Every frame made here is checked against the contract's client schema in tests/core/test_frames.py.
 """
 
 from typing import Any, Literal
 
 import msgspec
+
+from daemon.core.searches import PlatformTool
 
 
 class _Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -75,6 +77,8 @@ class FunctionTool(_Wire, frozen=True, kw_only=True, tag_field="type", tag="func
 class SessionSettings(_Wire, frozen=True, kw_only=True):
     """What a session is configured with."""
 
+    model: str | None = None
+    """On a phone call the platform may stay with its own; `session.updated` says which one it is."""
     instructions: str | None = None
     voice: str | None = None
     turn_detection: TurnDetection | None = None
@@ -82,7 +86,7 @@ class SessionSettings(_Wire, frozen=True, kw_only=True):
     resumption: Resumption | None = None
     audio: Audio | None = None
     replace: dict[str, str] | None = None
-    tools: tuple[FunctionTool, ...] = ()
+    tools: tuple[FunctionTool | PlatformTool, ...] = ()
 
 
 class _Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
@@ -121,10 +125,27 @@ class ForceMessage(_Wire, frozen=True, kw_only=True, tag_field="type", tag="forc
     """False: the caller is not listened to until it has been heard."""
 
 
+class DataPart(_Wire, frozen=True, kw_only=True):
+    """Text that is read and not spoken."""
+
+    type: Literal["input_text"]
+    text: str
+
+
+class Message(_Wire, frozen=True, kw_only=True, tag_field="type", tag="message"):
+    """Something for the model to know. It answers when it is asked for a turn, not before."""
+
+    id: str | None = None
+    """Set, the item's own id; ours never look like the platform's."""
+    role: Literal["user"]
+    """As much trusted as what the caller says; never more."""
+    content: tuple[DataPart, ...]
+
+
 class ItemCreate(_Frame, frozen=True, kw_only=True, tag="conversation.item.create"):
     """Add an item to the conversation."""
 
-    item: FunctionCallOutput | ForceMessage
+    item: FunctionCallOutput | ForceMessage | Message
 
 
 class ResponseSettings(_Wire, frozen=True, kw_only=True):
@@ -140,7 +161,13 @@ class ResponseCreate(_Frame, frozen=True, kw_only=True, tag="response.create"):
     response: ResponseSettings | None = None
 
 
-Frame = SessionUpdate | ItemCreate | ResponseCreate
+class ResponseCancel(_Frame, frozen=True, kw_only=True, tag="response.cancel"):
+    """Have the agent stop in the middle of a turn. Answered by its `response.done`, or by a harmless error."""
+
+    response_id: str | None = None
+
+
+Frame = SessionUpdate | ItemCreate | ResponseCreate | ResponseCancel
 
 _encoder = msgspec.json.Encoder()
 
@@ -154,3 +181,19 @@ def spoken_exactly(text: str, *, interruptible: bool = True) -> ItemCreate:
     """Have words spoken exactly as given."""
     part = TextPart(type="output_text", text=text)
     return ItemCreate(item=ForceMessage(role="assistant", content=(part,), interruptible=interruptible))
+
+
+def data(text: str, item_id: str | None = None) -> ItemCreate:
+    """Give the model data about the call, JSON as text, in an item of its own."""
+    part = DataPart(type="input_text", text=text)
+    return ItemCreate(item=Message(id=item_id, role="user", content=(part,)))
+
+
+def made_up(prompt: str) -> ResponseCreate:
+    """Have one turn made up by the model; `prompt` is its only instruction for it."""
+    return ResponseCreate(response=ResponseSettings(instructions=prompt))
+
+
+def told(text: str) -> list[ItemCreate]:
+    """Give the model data about the call, if there is any."""
+    return [data(text)] if text else []

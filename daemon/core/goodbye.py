@@ -53,6 +53,10 @@ class Goodbye:
     """The turn that said it."""
     wishes: list[FunctionCalled] = field(default_factory=list)
     """Uses of the tool that were not answered yet."""
+    waits: bool = False
+    """Whether it is to be said by a turn that has seen what tools gave; then the call is not ended before."""
+    waited: bool = False
+    """Whether it has waited for tools already; it does so once."""
 
     @property
     def made(self) -> bool:
@@ -67,6 +71,11 @@ class Goodbye:
     def said(self, response_id: str | None, heard_at: float) -> None:
         """A turn said it."""
         self.response_id, self.heard_at = response_id, heard_at
+
+    def wait(self) -> None:
+        """The model asked for tools in the turn of its wish, so it is to see first what they gave."""
+        self.waits = self.waited = True
+        self.latest = inf
 
     def answer_wishes(self, **content: object) -> list[ItemCreate]:
         """Tell the model that the call goes on for now."""

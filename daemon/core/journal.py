@@ -7,13 +7,16 @@ made under `sensitive` holds no digits at all. Imports msgspec and core only.
 
 import msgspec
 
+from daemon.core.deeds import BaseEntry as _Entry
+from daemon.core.deeds import ToolCalled as ToolCalled
+from daemon.core.deeds import ToolEnded as ToolEnded
+from daemon.core.deeds import ToolRefused as ToolRefused
+from daemon.core.deeds import TransferAsked as TransferAsked
+from daemon.core.deeds import TransferFailed as TransferFailed
+from daemon.core.deeds import TransferRefused as TransferRefused
 from daemon.core.keypad import Trigger
 from daemon.core.receipts import Receipt
-from daemon.core.transcript import Speaker
-
-
-class _Entry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=lambda name: name):
-    """Base of the entries; the tag is the class's own name."""
+from daemon.core.transcript import Speaker, Turn
 
 
 class WebhookVerified(_Entry, frozen=True, kw_only=True):
@@ -52,6 +55,30 @@ class Joined(_Entry, frozen=True, kw_only=True):
     """Since the webhook."""
 
 
+class CallerLookedUp(_Entry, frozen=True, kw_only=True):
+    """A server of the operator's was asked about the caller, or would have been."""
+
+    result: str
+    """`found`, `unknown` (to it), `late`, `failed`, or `withheld` (the caller's number)."""
+    seconds: float
+    """How long it took."""
+    why: str
+    """What was wrong, if anything."""
+
+
+class AgentChosen(_Entry, frozen=True, kw_only=True):
+    """Another agent takes the call than its number's, because the lookup says so."""
+
+    agent: str
+
+
+class Continued(_Entry, frozen=True, kw_only=True):
+    """The caller called a moment ago, and goes on with that conversation."""
+
+    earlier: str
+    """The id of the earlier call."""
+
+
 class LineLost(_Entry, frozen=True, kw_only=True):
     """The socket broke without an end of the call; the caller may still be there."""
 
@@ -67,20 +94,6 @@ class Rejoined(_Entry, frozen=True, kw_only=True):
 
 class CheckedIn(_Entry, frozen=True, kw_only=True):
     """A silent caller was asked whether they are still there."""
-
-
-class TransferAsked(_Entry, frozen=True, kw_only=True):
-    """Somebody, or a rule, wants the caller transferred."""
-
-    destination: str
-
-
-class TransferFailed(_Entry, frozen=True, kw_only=True):
-    """The transfer did not come about; the caller is still with us unless `result` says otherwise."""
-
-    destination: str
-    result: str
-    sip_status: int | None
 
 
 class HangUpOwed(_Entry, frozen=True, kw_only=True):
@@ -132,6 +145,22 @@ class DigitsCollected(_Entry, frozen=True, kw_only=True):
     trigger: Trigger
 
 
+class AskedAgain(_Entry, frozen=True, kw_only=True):
+    """The caller was asked for digits, typed too few or none, and is asked again."""
+
+    count: int
+    """How many were typed."""
+
+
+class MenuChosen(_Entry, frozen=True, kw_only=True):
+    """A key of the agent's menu was pressed."""
+
+    keys: str | None
+    """Which; None where digits are sensitive."""
+    action: str
+    """What it does, without names and words: `transfer`, `hang_up`, `say` or `tool`."""
+
+
 class HangUpAsked(_Entry, frozen=True, kw_only=True):
     """The model wants the call to end."""
 
@@ -146,10 +175,32 @@ class GoodbyeSaid(_Entry, frozen=True, kw_only=True):
     """The goodbye was heard to its end, as far as can be known."""
 
 
-class ToolRefused(_Entry, frozen=True, kw_only=True):
-    """The model asked for a tool that this agent does not have."""
+class AnswerMissed(_Entry, frozen=True, kw_only=True):
+    """The agent should have said something by now, and did not."""
 
-    name: str
+    in_a_row: int
+    why: str
+    """`late`, `failed` (the platform says so), or `error`."""
+
+
+class FellBack(_Entry, frozen=True, kw_only=True):
+    """The agent does not answer, so its `on_trouble` is done."""
+
+    action: str
+    """`transfer` or `hang_up`."""
+
+
+class Usage(_Entry, frozen=True, kw_only=True):
+    """What a call used, as far as the platform said so."""
+
+    turns: int
+    """Turns of the agent that have figures."""
+    input_tokens: int
+    output_tokens: int
+    audio_seconds: float
+    """How long the agent spoke."""
+    billable_seconds: float
+    """How long the call was joined, broken lines included: the platform charges by time."""
 
 
 class PlatformComplained(_Entry, frozen=True, kw_only=True):
@@ -174,10 +225,14 @@ Entry = (
     | TakenOver
     | Diverted
     | Joined
+    | CallerLookedUp
+    | AgentChosen
+    | Continued
     | LineLost
     | Rejoined
     | CheckedIn
     | TransferAsked
+    | TransferRefused
     | TransferFailed
     | HangUpOwed
     | SessionSent
@@ -186,11 +241,18 @@ Entry = (
     | Said
     | KeyPressed
     | DigitsCollected
+    | AskedAgain
+    | MenuChosen
     | HangUpAsked
     | GoodbyeInterrupted
     | GoodbyeSaid
     | ToolRefused
+    | ToolCalled
+    | ToolEnded
+    | AnswerMissed
+    | FellBack
     | PlatformComplained
+    | Usage
     | Ended
 )
 
@@ -202,3 +264,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Unix seconds."""
     call_id: str
     entry: Entry
+
+
+def said(turn: Turn | None) -> list[Said]:
+    """A turn's words as an entry, if there is anything new in them."""
+    if turn is None:
+        return []
+    return [Said(item_id=turn.item_id, speaker=turn.speaker, text=turn.text, final=turn.final)]

@@ -1,8 +1,8 @@
 """The keypad buffer: single keypresses in, whole entries out.
 
 An entry ends for the same three reasons as in the platform's own buffer: the submit key, idle time, the caller
-starts to speak; and for a fourth of ours, its greatest length. Pure: time is an argument, `deadline` says when to
-come back. Owned by the conversation.
+starts to speak; and for two of ours, its greatest length, and that the agent asks for another one. Pure: time is an
+argument, `deadline` says when to come back. Owned by the handset.
 """
 
 from math import inf
@@ -10,7 +10,7 @@ from typing import Literal
 
 from daemon.core.agent import KeypadRules
 
-Trigger = Literal["terminator", "idle", "speech", "length"]
+Trigger = Literal["terminator", "idle", "speech", "length", "asked"]
 Entry = tuple[str, Trigger]
 
 _KEYS = frozenset("0123456789*#ABCD")
@@ -48,6 +48,19 @@ class KeypadBuffer:
     def speech_started(self) -> list[Entry]:
         """Submit, because the caller now speaks instead."""
         return self._submit("speech")
+
+    def asked(self) -> list[Entry]:
+        """Submit, because what comes from now on is an answer to something else."""
+        return self._submit("asked")
+
+    @property
+    def digits(self) -> str:
+        """What has been pressed so far."""
+        return self._digits
+
+    def clear(self) -> None:
+        """Drop what has been pressed so far."""
+        self._digits, self.deadline = "", inf
 
     def _submit(self, trigger: Trigger) -> list[Entry]:
         digits, self._digits, self.deadline = self._digits, "", inf

@@ -5,6 +5,7 @@ played. Pure; owned by `turns.py`.
 """
 
 from dataclasses import dataclass
+from math import inf
 
 from daemon.core.events import Usage
 
@@ -25,21 +26,56 @@ class ActiveResponse:
     heard_at: float | None = None
     """When the caller has heard all of it; None while it is being made."""
     interrupted: bool = False
-    """Whether the caller has spoken since it began."""
+    """Whether the caller has spoken since it began, or we had it stop."""
+    dropped: bool = False
+    """Whether we had it stop."""
+    used: bool = False
+    """Whether it asked for a tool."""
+    failed: bool = False
+    """Whether the platform could not make it, or not all of it."""
+    last_sign: float = -inf
+    """When something was last heard of it; never, before there was one."""
+
+    @property
+    def being_made(self) -> bool:
+        """Whether more of it is to come. An interrupted one may never get its end."""
+        return self.heard_at is None and self.last_sign > -inf and not self.interrupted
 
     @property
     def spoke(self) -> bool:
         """Whether it said anything."""
         return self.speaking_since is not None
 
+    def quiet(self, now: float) -> bool:
+        """Whether the caller hears nothing of it, nor will."""
+        return not self.being_made and (self.heard_at is None or self.heard_at <= now)
+
+    @property
+    def made_silent(self) -> bool:
+        """Whether it is made, said nothing and asked for nothing."""
+        return self.heard_at is not None and not self.spoke and not self.used
+
     def speak(self, fragment: str, now: float) -> None:
         """Note that words came."""
+        self.last_sign = now
         if self.speaking_since is None:
             self.speaking_since = now
         self.characters += len(fragment)
 
-    def finish(self, usage: Usage, now: float) -> None:
+    def interrupt(self, now: float) -> None:
+        """The caller speaks into it, and hears no more of it."""
+        self.interrupted = True
+        if self.heard_at is not None:
+            self.heard_at = min(self.heard_at, now)
+
+    def drop(self, now: float) -> None:
+        """We have it stop."""
+        self.dropped = True
+        self.interrupt(now)
+
+    def finish(self, usage: Usage, now: float, status: str | None = None) -> None:
         """Note that it is made."""
+        self.failed = status in ("failed", "incomplete")
         if self.speaking_since is None:
             self.heard_at = now
             return

@@ -34,6 +34,11 @@ class Transcript:
         """All turns that have words."""
         return tuple(turn for turn in self._turns.values() if turn.text)
 
+    @property
+    def last(self) -> Turn | None:
+        """The latest turn that has words."""
+        return next((turn for turn in reversed(self._turns.values()) if turn.text), None)
+
     def replace(self, item_id: str, speaker: Speaker, text: str, *, final: bool) -> Turn | None:
         """Set a turn's words; gives the turn if that changed anything."""
         turn = self._turn(item_id, speaker)

@@ -1,4 +1,6 @@
-"""The ledger: who has claimed which call. In memory today; the interface is what the durable one will fill.
+"""The ledger: who has claimed which call, what is owed, and how each call ended; durable, and shared by many machines.
 
-Imports core and errors; never Trio's nurseries, never a platform.
+`base.Ledger` is what calls may ask of it; `durable.py` keeps its promises on SQLite and PostgreSQL, `open.py` opens
+that and keeps it, and `memory.py` is one that lasts as long as the process. Imports core, config, observe and errors;
+never a platform.
 """

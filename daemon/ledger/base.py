@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from daemon.core.effects import Effect, ToolUse
-from daemon.core.incoming import IncomingCall
+from daemon.core.incoming import IncomingCall, PastCall
 from daemon.core.receipts import Debt, Receipt
 
 
@@ -32,6 +32,17 @@ class Ledger(Protocol):
 
     async def joined(self, call_id: str) -> None:
         """Note that the call's socket is open: from here on it is rejoined after a crash, and not greeted again."""
+        ...
+
+    async def assign(self, call_id: str, agent: str) -> None:
+        """Note that another agent has the call than the one it was claimed for: after a crash, that one goes on."""
+        ...
+
+    async def last_call(self, caller: str, called: str, *, within: float) -> PastCall | None:
+        """The latest call from one number to another that was joined and that ended at most `within` seconds ago.
+
+        None as well if the ledger can't say so at once: nobody should wait for it.
+        """
         ...
 
     async def owe(self, debt: Debt) -> None:

@@ -1,8 +1,7 @@
 """The durable ledger: SQLite or PostgreSQL, and a spool for what they can't take now.
 
-Keeps the promises of `base.Ledger`. What was promised is first written to the database; while that is down, a claim
-goes by `[ledger] on_failure`, and everything after a claim goes to the spool. Imports this room, core, errors and
-observe; what runs beside it is in `keeping.py`.
+Keeps the promises of `base.Ledger`: writes to the database; while that is down, a claim goes by `[ledger] on_failure`,
+and everything after it to the spool. Imports this room, core, errors, observe; `keeping.py` has what runs beside it.
 """
 
 import uuid
@@ -10,21 +9,26 @@ from functools import partial
 
 import structlog
 import trio
-from sqlalchemy import Connection
 
 from daemon.core.effects import Effect, ToolUse
-from daemon.core.incoming import IncomingCall
+from daemon.core.incoming import IncomingCall, PastCall
 from daemon.core.receipts import Debt, Receipt
 from daemon.errors import LedgerUnavailable
-from daemon.ledger import claims, effects, operations
+from daemon.ledger import effects, operations, redial
 from daemon.ledger.claims import Claim
 from daemon.ledger.database import Database
-from daemon.ledger.epochs import Orphan
+from daemon.ledger.failures import Unwritable
 from daemon.ledger.health import Health
+from daemon.ledger.held import Holdings
 from daemon.ledger.lease import Lease
-from daemon.ledger.operations import Operation
 from daemon.ledger.outbox import Endpoint
+from daemon.ledger.scribe import Scribe
 from daemon.ledger.spool import Spool
+from daemon.observe.clock import WallClock
+
+CLAIM_LIMIT = 3.0
+"""Seconds for a claim; its sender waits for the answer, and the caller listens to the ringing."""
+_DOUBT = 1.0  # of these, to be sure of our lease
 
 
 class DurableLedger:
@@ -37,6 +41,7 @@ class DurableLedger:
         lease: Lease,
         spool: Spool,
         endpoints: tuple[Endpoint, ...],
+        wall: WallClock,
         *,
         degrade: bool,
     ) -> None:
@@ -45,13 +50,11 @@ class DurableLedger:
         self._lease = lease
         self._spool = spool
         self._endpoints = endpoints
+        self._wall = wall
         self._degrade = degrade
-        self.held: dict[str, Claim] = {}
+        self.held = Holdings()
         """Calls of ours without a receipt."""
-        self._uncertain: dict[str, str] = {}
-        """Attempts whose answer was lost, by call."""
-        self._without: dict[str, None] = {}
-        """Webhook ids of calls that were answered without the ledger."""
+        self.scribe = Scribe(database, health, spool, self.held, endpoints, wall)
 
     @property
     def claims(self) -> bool:
@@ -60,140 +63,172 @@ class DurableLedger:
 
     async def claim(self, incoming: IncomingCall, agent: str) -> bool:
         """Claim a call."""
-        attempt = self._uncertain.get(incoming.call_id) or uuid.uuid4().hex
-        wanted = Claim(attempt=attempt, epoch=self._lease.epoch, incoming=incoming, agent=agent)
-        if self._health.up:
-            # Until its answer is known; also when we are cancelled, or the daemon is.
-            self._uncertain[incoming.call_id] = attempt
-            try:
-                operation = operations.Claimed(claim=wanted)
-                won = await self._database.write(
-                    partial(operations.carry_out, operation=operation, endpoints=self._endpoints)
-                )
-            except LedgerUnavailable as error:
-                self._health.fail(error)
-            else:
-                del self._uncertain[incoming.call_id]
-                if won:
-                    self.held[incoming.call_id] = wanted
-                return won
-        return await self._claim_without(wanted)
-
-    async def _claim_without(self, wanted: Claim) -> bool:
-        """Claim a call while the ledger is down."""
-        incoming = wanted.incoming
-        if not self._degrade:
-            if self._uncertain.pop(incoming.call_id, None):
-                await self._spool.put(operations.Disclaimed(attempt=wanted.attempt))
-            raise LedgerUnavailable(self._health.why)
-        if incoming.webhook_id in self._without or incoming.call_id in self.held:
+        if incoming.call_id in self.held:
             return False
-        self._without[incoming.webhook_id] = None
-        self.held[incoming.call_id] = wanted
-        self._uncertain.pop(incoming.call_id, None)
-        await self._spool.put(operations.Claimed(claim=wanted))
-        structlog.get_logger().error("claimed_without_ledger", call_id=incoming.call_id, why=self._health.why)
+        if self._health.up and not self._lease.fresh:
+            await self._lease.refresh(_DOUBT)
+        wanted = Claim(attempt=uuid.uuid4().hex, epoch=self._lease.epoch, incoming=incoming, agent=agent)
+        if not self._health.up:
+            return await self._claim_without(wanted, self._health.why)
+        try:
+            return await self._claim(wanted)
+        except LedgerUnavailable as error:
+            return await self._claim_without(wanted, str(error))
+
+    async def _claim(self, wanted: Claim) -> bool:
+        incoming = wanted.incoming
+        lost = self.held.lost(incoming.call_id)
+        claim = partial(operations.make_claim, claim=wanted, endpoints=self._endpoints, lost=lost)
+        with self.held.asking(wanted):
+            if not await self._database.write(claim, limit=CLAIM_LIMIT):
+                return False
+            if wanted.epoch == self._lease.epoch and self._lease.fresh:
+                self.held.hold(wanted, self._wall())
+                return True
+        return await self._claim_in_doubt(wanted)
+
+    async def _claim_in_doubt(self, wanted: Claim) -> bool:
+        """See whether a call that was claimed is still ours, as our lease had run out by then."""
+        call_id = wanted.incoming.call_id
+        if wanted.epoch != self._lease.epoch:
+            await trio.lowlevel.checkpoint()
+            return False  # whoever has relieved us has adopted it, or does so at the next heartbeat
+        held = self.held.hold(wanted, self._wall())
+        try:
+            await self._lease.refresh()
+        except trio.Cancelled:
+            self.held.let_go(call_id)  # the next heartbeat finds it
+            raise
+        return self.held.get(call_id) is held
+
+    async def _claim_without(self, wanted: Claim, why: str) -> bool:
+        """Claim a call while the ledger is down."""
+        call_id = wanted.incoming.call_id
+        if call_id in self.held or self.held.answered_without(wanted):
+            return False
+        if not self._degrade:
+            raise self.held.refused(why)
+        self.held.hold(wanted, self._wall())
+        self.held.answer_without(wanted)
+        claimed = operations.Claimed(claim=wanted, at=self._wall())
+        try:
+            await self._spool.put(claimed)
+        except trio.Cancelled:
+            self._spool.withdraw(claimed)
+            self.held.let_go(call_id)
+            raise
+        structlog.get_logger().error("claimed_without_ledger", call_id=call_id, why=why)
         return True
 
     async def joined(self, call_id: str) -> None:
         """Note that the call's socket is open."""
-        await self._keep(operations.Joined(call_id=call_id, epoch=self._owner(call_id)))
+        if held := self.held.get(call_id):
+            held.joined = True
+        await self.scribe.write(operations.Joined(call_id=call_id, epoch=self._owner(call_id), at=self._wall()))
+
+    async def assign(self, call_id: str, agent: str) -> None:
+        """Note that another agent has the call."""
+        if held := self.held.get(call_id):
+            held.assign(agent)
+        owner = self._owner(call_id)
+        await self.scribe.write(operations.Assigned(call_id=call_id, epoch=owner, agent=agent, at=self._wall()))
+
+    async def last_call(self, caller: str, called: str, *, within: float) -> PastCall | None:
+        """The latest call between two numbers, if the database says so at once."""
+        return await redial.ask(self._database, caller, called, within) if self._health.up else None
 
     async def owe(self, debt: Debt) -> None:
         """Note that the call's hang-up is owed."""
-        await self._keep(operations.Owed(call_id=debt.call_id, epoch=self._owner(debt.call_id), reasons=debt.reasons))
+        if held := self.held.get(debt.call_id):
+            held.owed_for = debt.reasons
+        owner = self._owner(debt.call_id)
+        await self.scribe.write(
+            operations.Owed(call_id=debt.call_id, epoch=owner, reasons=debt.reasons, at=self._wall())
+        )
 
     async def settle(self, call_id: str, receipt: Receipt, events: dict[str, int]) -> bool:
         """Keep the receipt of a call."""
-        done = operations.Settled(call_id=call_id, epoch=self._owner(call_id), receipt=receipt, events=events)
-        kept = await self._keep(done)
-        self.held.pop(call_id, None)
+        if self.held.is_elsewhere(call_id):
+            await trio.lowlevel.checkpoint()
+            return False
+        held = self.held.get(call_id)
+        done = operations.Settled(
+            call_id=call_id,
+            epoch=self._owner(call_id),
+            receipt=receipt,
+            events=events,
+            claim=held.claim if held else None,
+            at=self._wall(),
+        )
+        kept = await self.scribe.write(done)
+        if kept and (held := self.held.get(call_id)):
+            held.settled = True
         return kept
 
     async def ours(self, call_id: str) -> bool:
         """Whether the call is still ours."""
-        owner = self._owner(call_id)
-        if owner == self._lease.epoch and self._lease.fresh:
-            return True
-        if not self._health.up:
-            return True  # nobody can have relieved us that we could know of, and the caller is on our line
-        try:
-            return await self._database.read(partial(claims.owned, call_id=call_id, epoch=owner))
-        except LedgerUnavailable as error:
-            self._health.fail(error)
-            return True
+        if call_id in self.held and not self._lease.fresh and self._health.up:
+            await self._lease.refresh()
+        # While the ledger is down, nobody can have relieved us that we could know of, and the caller is on our line.
+        await trio.lowlevel.checkpoint()
+        held = self.held.get(call_id)
+        return held is not None and not held.settled
 
     async def begin_effect(self, call_id: str, use: ToolUse) -> Effect | None:
         """Record that a tool is about to be run."""
+        held = self.held.get(call_id)
+        if held is None:
+            await trio.lowlevel.checkpoint()
+            return Effect(use=use)  # not ours to run
+        if known := held.begin(use):
+            await trio.lowlevel.checkpoint()
+            return known
         if self._health.up:
+            begin = partial(effects.begin_if_ours, call_id=call_id, epoch=held.claim.epoch, use=use)
             try:
-                return await self._database.write(partial(effects.begin, call_id=call_id, use=use))
-            except LedgerUnavailable as error:
-                self._health.fail(error)
-        await self._spool.put(operations.Begun(call_id=call_id, use=use))
+                known = await self._database.write(begin)
+            except Unwritable:
+                return None
+            except LedgerUnavailable:
+                pass
+            else:
+                if known is not None:
+                    held.effects[use.id] = known
+                return known
+        await self._spool.put(operations.Begun(call_id=call_id, use=use, at=self._wall()))
         return None
 
     async def end_effect(self, call_id: str, use_id: str, output: str) -> None:
         """Record what a tool gave."""
-        await self._keep(operations.Ended(call_id=call_id, use_id=use_id, output=output))
+        if held := self.held.get(call_id):
+            held.change(use_id, output=output)
+        await self.scribe.write(operations.Ended(call_id=call_id, use_id=use_id, output=output, at=self._wall()))
 
     async def told(self, call_id: str, use_id: str) -> None:
         """Record that the model has it."""
-        await self._keep(operations.Told(call_id=call_id, use_id=use_id))
+        if held := self.held.get(call_id):
+            held.change(use_id, told=True)
+        await self.scribe.write(operations.Told(call_id=call_id, use_id=use_id, at=self._wall()))
 
     async def effects(self, call_id: str) -> tuple[Effect, ...]:
-        """The tools that were used on a call. While the ledger is down, none."""
+        """The tools that were used on a call. Of one that is not ours, none while the ledger is down."""
+        if held := self.held.get(call_id):
+            await trio.lowlevel.checkpoint()
+            return tuple(held.effects.values())
         if not self._health.up:
+            await trio.lowlevel.checkpoint()
             return ()
         try:
-            return await self._database.read(partial(effects.of_call, call_id=call_id))
-        except LedgerUnavailable as error:
-            self._health.fail(error)
+            found = await self._database.read(partial(effects.of_calls, call_ids=(call_id,)))
+        except LedgerUnavailable:
             return ()
-
-    async def _keep(self, operation: Operation) -> bool:
-        """Write an operation, or spool it; False if the call is another node's now."""
-        # What is spooled goes first: it may be the claim of this very call.
-        if self._health.up and not self._spool.first:
-            try:
-                return await self._database.write(partial(self._carry_out, operation=operation))
-            except LedgerUnavailable as error:
-                self._health.fail(error)
-        held = self.held.get(operation.call_id) if isinstance(operation, operations.Settled) else None
-        if held:
-            await self._spool.put(operations.Claimed(claim=held))  # what comes back may be an empty ledger
-        await self._spool.put(operation)
-        return True
-
-    def _carry_out(self, connection: Connection, operation: Operation) -> bool:
-        return operations.carry_out(connection, operation, self._endpoints)
+        return found.get(call_id, ())
 
     def _owner(self, call_id: str) -> str:
-        """The epoch that has the call, as far as we know: ours, or the one in which we got it."""
+        """The epoch that has the call, as far as we know: the one in which we got it, or ours."""
         held = self.held.get(call_id)
-        return held.epoch if held else self._lease.epoch
+        return held.claim.epoch if held else self._lease.epoch
 
-    # For `keeping.py`
-
-    def hold(self, orphan: Orphan) -> None:
-        """Take note of a call that was adopted."""
-        claim = Claim(attempt="adopted", epoch=self._lease.epoch, incoming=orphan.incoming, agent=orphan.agent)
-        self.held[orphan.incoming.call_id] = claim
-
-    def held_in(self, epoch: str) -> tuple[str, ...]:
-        """Calls that became ours in an epoch, and have no receipt."""
-        return tuple(call_id for call_id, held in self.held.items() if held.epoch == epoch)
-
-    async def mend(self) -> int:
-        """Write what is owed to a ledger that works again; gives how much. Errors: `LedgerUnavailable`."""
-        for held in [*self.held.values()]:
-            await self._database.write(partial(self._carry_out, operation=operations.Claimed(claim=held)))
-        written = 0
-        while operation := self._spool.first:
-            if not await self._database.write(partial(self._carry_out, operation=operation)):
-                structlog.get_logger().warning("spooled_too_late", operation=type(operation).__name__)
-            self._spool.done()
-            written += 1
-        self._health.recover()
-        await trio.lowlevel.checkpoint()
-        return written
+    async def report(self, order_id: str, result: str) -> None:
+        """Record what became of an order."""
+        await self.scribe.write(operations.Reported(order_id=order_id, result=result, at=self._wall()))

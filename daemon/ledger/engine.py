@@ -5,20 +5,38 @@ transaction is over; what only tells a story (entries, transcripts) may miss its
 costs a fraction. Imports SQLAlchemy and errors; never decides what is written.
 """
 
+import logging
 import os
 import sqlite3
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from daemon.errors import StartError
 
 # Seconds. A caller listens to the ringing while a claim waits.
 BUSY_TIMEOUT = 2.0
 CONNECT_TIMEOUT = 3
-STATEMENT_TIMEOUT = 5
+STATEMENT_TIMEOUT = 4
+CONNECTIONS = 8
+"""To one PostgreSQL database, for what is durable; nobody waits for a connection longer than for a thread."""
+_LAZY_CONNECTIONS = 4
+# UPDATE ... RETURNING, without which an adopter could not say what it has adopted.
+_OLDEST_SQLITE = (3, 35, 0)
+# Bytes to which the write-ahead log shrinks once it was larger.
+_WAL_LIMIT = 16 * 1024 * 1024
+
+_PRAGMAS = ("journal_mode=WAL", f"journal_size_limit={_WAL_LIMIT}")
+
+# What they have to say they also raise, and here that becomes one line, without a traceback.
+_TALKATIVE = ("psycopg", "sqlalchemy.pool")
 
 _READS = "callwarden_reads"
+_FILE = "callwarden_file"
 
 
 class Engines(msgspec.Struct, frozen=True):
@@ -43,16 +61,25 @@ class Engines(msgspec.Struct, frozen=True):
 
 
 def make_engines(url: str, password: str = "") -> Engines:
-    """Prepare to connect; nothing is opened yet. `url` was checked by the configuration."""
+    """Prepare to connect; nothing is opened yet. `url` was checked by the configuration.
+
+    Errors: `StartError` if the SQLite library is too old.
+    """
+    for library in _TALKATIVE:
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
+        if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+            needed = ".".join(map(str, _OLDEST_SQLITE))
+            raise StartError(f"[ledger] url: SQLite {needed} or newer is needed, here is {sqlite3.sqlite_version}")
         where = f"sqlite:///{parsed.database}"
         return Engines(where, _sqlite(parsed, "FULL"), _sqlite(parsed, "NORMAL"))
+    where = parsed.set(password=None).render_as_string()
     if password:
         parsed = parsed.set(password=password)
-    engine = _postgresql(parsed.set(drivername="postgresql+psycopg"))
-    where = parsed.set(drivername="postgresql", password=None).render_as_string()
-    return Engines(where, engine, engine)
+    parsed = parsed.set(drivername="postgresql+psycopg")
+    lazy = _postgresql(parsed, _LAZY_CONNECTIONS, "synchronous_commit=off")
+    return Engines(where, _postgresql(parsed, CONNECTIONS), lazy)
 
 
 def reading(connection: Connection) -> Connection:
@@ -60,8 +87,28 @@ def reading(connection: Connection) -> Connection:
     return connection.execution_options(**{_READS: True})
 
 
+def replaced(connection: Connection) -> bool:
+    """Whether SQLite's file is not the one any more that this connection has opened.
+
+    What is written into a file that was moved away is lost to everybody who opens the ledger later.
+    """
+    opened = connection.info.get(_FILE)
+    return opened is not None and opened != file_id(connection.engine.url.database or "")
+
+
+def file_id(name: str) -> tuple[int, int] | None:
+    """Which file has this name now; None if none has."""
+    # Never opened to find out: closing it would drop every lock that SQLite has on it in this process.
+    try:
+        found = Path(name).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _sqlite(url: URL, synchronous: str) -> Engine:
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False}, pool_size=4)
+    pragmas = (*_PRAGMAS, f"synchronous={synchronous}")
 
     @event.listens_for(engine, "do_connect")
     def private(_dialect: object, _record: object, arguments: list[str], _options: object) -> None:
@@ -71,11 +118,16 @@ def _sqlite(url: URL, synchronous: str) -> Engine:
             os.close(os.open(arguments[0], os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
     @event.listens_for(engine, "connect")
-    def configure(connection: sqlite3.Connection, _record: object) -> None:
+    def configure(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
         # Transactions are begun below; the driver's own way begins them too late to be told that we shall write.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}"):
-            connection.execute(f"PRAGMA {pragma}").close()
+        try:
+            for pragma in pragmas:
+                connection.execute(f"PRAGMA {pragma}").close()
+        except sqlite3.Error:
+            connection.close()
+            raise
+        record.info[_FILE] = file_id(url.database or "")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -85,17 +137,35 @@ def _sqlite(url: URL, synchronous: str) -> Engine:
     return engine
 
 
-def _postgresql(url: URL) -> Engine:
+def connect_arguments(engine: Engine) -> dict[str, Any]:
+    """What psycopg needs to open a connection of its own, as the engine opens them."""
+    _, options = engine.dialect.create_connect_args(engine.url)
+    return {**options, **_options(engine.url)}
+
+
+def _postgresql(url: URL, connections: int, *settings: str) -> Engine:
+    return create_engine(
+        url,
+        connect_args=_options(url, *settings),
+        isolation_level="READ COMMITTED",
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=STATEMENT_TIMEOUT,
+        pool_recycle=1800,
+    )
+
+
+def _options(url: URL, *settings: str) -> dict[str, Any]:
+    timeouts = (f"statement_timeout={STATEMENT_TIMEOUT}s", f"lock_timeout={CONNECT_TIMEOUT}s")
     # The other side may be gone without a word: the kernel gives up an unanswered connection when a statement would.
-    options: dict[str, Any] = {
+    options = {
         "connect_timeout": CONNECT_TIMEOUT,
         "application_name": "callwarden",
-        "options": f"-c statement_timeout={STATEMENT_TIMEOUT}s -c lock_timeout={CONNECT_TIMEOUT}s",
+        "options": " ".join(f"-c {setting}" for setting in (*timeouts, *settings)),
         "keepalives_idle": 5,
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "tcp_user_timeout": STATEMENT_TIMEOUT * 1000,
     }
-    return create_engine(
-        url, connect_args=options, pool_size=8, max_overflow=0, pool_timeout=STATEMENT_TIMEOUT, pool_recycle=1800
-    )
+    # The operator's own words count: a pooler in between may not take `options`, for example.
+    return {name: value for name, value in options.items() if name not in url.query}

@@ -9,8 +9,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 def insert_new(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert a row unless it would break a uniqueness; tells whether it is new. Race-free."""
-    statement = _insert(connection, table).on_conflict_do_nothing()
-    return connection.execute(statement.values(**values)).rowcount == 1
+    statement = _insert(connection, table).on_conflict_do_nothing().values(**values)
+    # Without the row's number, which nobody wants; and SQLAlchemy forgets the count of an insert if not told otherwise.
+    return connection.execute(statement.inline(), execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
 def insert_or_update(

@@ -1,10 +1,12 @@
 """The journal in the ledger: what happens in calls, written in groups, behind everything that somebody waits for.
 
 Records are taken without waiting. They are written when enough have come together or a moment has passed, and kept, up
-to a bound, while the ledger is down. Owned by the durable ledger, in whose nursery it runs. Imports Trio, SQLAlchemy,
-core and this room.
+to a bound, while the ledger is down. A group whose answer was lost is not written twice: each group moves a mark, in
+the same transaction. Owned by the durable ledger, in whose nursery it runs. Imports Trio, SQLAlchemy, core and this
+room.
 """
 
+import uuid
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
@@ -14,23 +16,35 @@ from typing import Any
 import msgspec
 import structlog
 import trio
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select, update
 
 from daemon.core import journal
 from daemon.errors import LedgerUnavailable
 from daemon.ledger.database import Database
+from daemon.ledger.failures import Unwritable
 from daemon.ledger.health import Health
-from daemon.ledger.inserting import insert_or_update
-from daemon.ledger.schema import entries, turns
+from daemon.ledger.inserting import insert_new, insert_or_update
+from daemon.ledger.schema import DbNow, entries, turns, writers
+from daemon.ledger.text import as_json, key
 
-DELAY = 2.0
+DELAY = 1.0
 """Seconds for which records come together; what a power cut may cost, at most. Of words in the making, of which there
-are five in this time, one is written."""
-_GROUP = 500
-# Seconds for writing a group. Nobody waits for it, and one that is given up and written after all is there twice.
+are some in this time, one is written."""
+GROUP = 250
+"""Records in a transaction; SQLite's claims wait for one at the most."""
+# Seconds for writing a group; nobody waits for it.
 _LIMIT = 30.0
-# A busy machine makes some hundred a second; so many wait only when the ledger is down for long.
-_MOST = 50_000
+MOST = 50_000
+"""Records that wait; a busy machine makes some hundred a second, so this many wait only when the ledger is down."""
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Records that are written together."""
+
+    writer: str
+    first: int
+    """How many this writer had written before."""
+    records: tuple[journal.Record, ...]
 
 
 class JournalWriter:
@@ -40,27 +54,34 @@ class JournalWriter:
         self._database = database
         self._health = health
         self._transcripts = transcripts
+        self._name = uuid.uuid4().hex
         self._waiting: deque[journal.Record] = deque()
+        self._gone = 0
+        """How many came before the first that waits."""
         self._came = trio.Event()
         self._writing = trio.Lock()
         self.lost = 0
-        """Records that were dropped, because too many waited."""
+        """Records that were dropped, because too many waited, and of which nobody was told yet."""
+
+    def __len__(self) -> int:
+        """How many records wait."""
+        return len(self._waiting)
 
     def watch(self, record: journal.Record) -> None:
         """Take a record; a watcher for the feed."""
         if not self._transcripts and isinstance(record.entry, journal.Said):
             return
-        if len(self._waiting) >= _MOST:
-            self._waiting.popleft()
+        if len(self._waiting) >= MOST:
+            self._drop(1)
             self.lost += 1
         self._waiting.append(record)
         self._came.set()
 
-    async def run(self) -> None:
-        """Write until cancelled."""
+    async def write_down(self) -> None:
+        """Write what comes, until cancelled."""
         while True:
             await self._came.wait()
-            if len(self._waiting) < _GROUP:
+            if len(self._waiting) < GROUP:
                 await trio.sleep(DELAY)
             if self._health.up:
                 await self.flush()
@@ -71,41 +92,73 @@ class JournalWriter:
         """Write what has come so far, while the ledger works."""
         async with self._writing:
             while self._waiting and self._health.up:
-                group = list(islice(self._waiting, _GROUP))
+                group = Group(self._name, self._gone, tuple(islice(self._waiting, GROUP)))
                 try:
-                    await self._database.write(partial(_write, group=group), lazy=True, limit=_LIMIT)
-                except LedgerUnavailable as error:
-                    self._health.fail(error)
+                    await self._write(group)
+                except LedgerUnavailable:
                     return
-                self._forget(group)
-            self._came = trio.Event()
-            if self._waiting:
-                self._came.set()
+                # Some may have been dropped from the front meanwhile.
+                self._drop(group.first + len(group.records) - self._gone)
+                self._confess()
+            if not self._waiting:
+                self._came = trio.Event()
 
-    def _forget(self, group: Sequence[journal.Record]) -> None:
-        # Some may have been dropped from the front while the group was written.
-        for record in group:
-            if self._waiting and self._waiting[0] is record:
-                self._waiting.popleft()
+    async def _write(self, group: Group) -> None:
+        try:
+            await self._database.write(partial(write, group=group), lazy=True, limit=_LIMIT)
+        except Unwritable:
+            if len(group.records) == 1:
+                self.lost += 1
+                return
+            for number, record in enumerate(group.records, group.first):
+                await self._write(Group(group.writer, number, (record,)))
+
+    def _drop(self, count: int) -> None:
+        for _ in range(count):
+            self._waiting.popleft()
+            self._gone += 1
+
+    def _confess(self) -> None:
         if self.lost:
-            structlog.get_logger().error("journal_lost_records", count=self.lost, why="the ledger was down for long")
+            structlog.get_logger().error("journal_lost_records", count=self.lost)
             self.lost = 0
 
 
-def _write(connection: Connection, group: Sequence[journal.Record]) -> None:
-    """Write a group. Of words in the making only the latest; they replace one another anyway."""
-    words: dict[tuple[str, str, str], dict[str, Any]] = {}
-    rows = []
-    for record in group:
-        match record.entry:
-            case journal.Said() as said:
-                key = (record.call_id, said.item_id, said.speaker)
-                values = {"at": record.at, "words": said.text.replace("\0", "\ufffd"), "final": said.final}
-                words[key] = {"call_id": key[0], "item_id": key[1], "speaker": key[2], **values}
-            case entry:
-                text = msgspec.json.encode(entry).decode()
-                rows.append({"call_id": record.call_id, "at": record.at, "entry": text})
+def write(connection: Connection, group: Group) -> None:
+    """Write a group, as far as it is not written yet."""
+    records = group.records[_written(connection, group) - group.first :]
+    rows, words = _sorted(records)
     if rows:
         connection.execute(insert(entries), rows)
     if words:
-        insert_or_update(connection, turns, ("call_id", "item_id", "speaker"), list(words.values()))
+        insert_or_update(connection, turns, ("call_id", "item_id", "speaker"), words)
+
+
+def _written(connection: Connection, group: Group) -> int:
+    """Move the writer's mark to the end of the group; gives where it was, within the group."""
+    end = group.first + len(group.records)
+    mine = writers.c.writer == group.writer
+    moved = update(writers).where(mine, writers.c.written <= group.first).values(written=end, at=DbNow())
+    if connection.execute(moved).rowcount == 1:
+        return group.first
+    # The first group, or one that was tried before. A transaction of ours that is still under way is waited for.
+    if insert_new(connection, writers, {"writer": group.writer, "written": end, "at": DbNow()}):
+        return group.first
+    was: int = connection.execute(select(writers.c.written).where(mine).with_for_update()).scalar_one()
+    connection.execute(update(writers).where(mine).values(written=max(was, end), at=DbNow()))
+    return min(max(was, group.first), end)
+
+
+def _sorted(records: Sequence[journal.Record]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of entries, and of words; of words in the making only the latest, as they replace one another anyway."""
+    words: dict[tuple[str, str, str], dict[str, Any]] = {}
+    rows = []
+    for record in records:
+        match record.entry:
+            case journal.Said() as said:
+                turn = (record.call_id, key(said.item_id), said.speaker)
+                values = {"at": record.at, "words": said.text, "final": said.final}
+                words[turn] = {"call_id": turn[0], "item_id": turn[1], "speaker": turn[2], **values}
+            case entry:
+                rows.append({"call_id": record.call_id, "at": record.at, "entry": as_json(entry)})
+    return rows, list(words.values())

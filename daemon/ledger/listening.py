@@ -4,22 +4,26 @@ A connection of its own, waited for by Trio and never by a thread. Owner of no n
 Imports Trio, psycopg and this room; a lost notification is found by the heartbeat, so every failure here is harmless.
 """
 
-from collections.abc import Callable
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import psycopg
 import trio
 from sqlalchemy import Engine
 
+from daemon.ledger.engine import connect_arguments
 from daemon.ledger.orders import CHANNEL
 
 _PAUSE = 5.0
 
 
 async def listen(engine: Engine, wake: Callable[[], None]) -> None:
-    """Call `wake` at every notification, until cancelled."""
+    """Call `wake` at every notification, until cancelled; also whenever some may have been missed."""
     while True:
         try:
-            with await trio.to_thread.run_sync(_connect, engine) as connection:
+            async with _connection(engine) as connection:
+                wake()
                 while True:
                     await trio.lowlevel.wait_readable(connection.fileno())
                     if list(connection.notifies(timeout=0)):
@@ -28,8 +32,25 @@ async def listen(engine: Engine, wake: Callable[[], None]) -> None:
             await trio.sleep(_PAUSE)
 
 
-def _connect(engine: Engine) -> psycopg.Connection:
-    arguments, options = engine.dialect.create_connect_args(engine.url)
-    connection = psycopg.connect(*arguments, **options, autocommit=True, connect_timeout=3)
-    connection.execute(f"LISTEN {CHANNEL}")
-    return connection
+@asynccontextmanager
+async def _connection(engine: Engine) -> AsyncIterator[psycopg.Connection]:
+    made: list[psycopg.Connection] = []
+    abandoned = False
+    lock = threading.Lock()
+
+    def connect() -> None:
+        connection = psycopg.connect(**connect_arguments(engine), autocommit=True)
+        with lock:
+            made.append(connection)
+            if abandoned:
+                connection.close()
+        connection.execute(f"LISTEN {CHANNEL}")
+
+    try:
+        await trio.to_thread.run_sync(connect, abandon_on_cancel=True)
+        yield made[0]
+    finally:
+        with lock:
+            abandoned = True
+            for connection in made:
+                connection.close()

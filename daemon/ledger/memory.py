@@ -6,7 +6,7 @@ import msgspec
 import trio
 
 from daemon.core.effects import Effect, ToolUse
-from daemon.core.incoming import IncomingCall
+from daemon.core.incoming import IncomingCall, PastCall
 from daemon.core.receipts import Debt, Receipt
 
 # A day's worth at several calls a second; senders give up on a delivery within a day or three.
@@ -24,6 +24,10 @@ class MemoryLedger:
         self.joins: list[str] = []
         self.debts: dict[str, Debt] = {}
         """What was ever owed, by call id."""
+        self._calls: dict[str, tuple[IncomingCall, str]] = {}
+        """Claimed calls, each with its agent."""
+        self._ended: dict[str, float] = {}
+        """When calls that were joined got their receipts, the latest last."""
         self._effects: dict[tuple[str, str], Effect] = {}
         self._remembered = remembered
 
@@ -34,13 +38,32 @@ class MemoryLedger:
         if any(key in self._claims for key in keys):
             return False
         self._claims.update(dict.fromkeys(keys))
+        self._calls[incoming.call_id] = incoming, agent
         _forget(self._claims, self._remembered)
+        _forget(self._calls, self._remembered)
         return True
 
     async def joined(self, call_id: str) -> None:
         """Note that the call was joined."""
         await trio.lowlevel.checkpoint()
         self.joins.append(call_id)
+
+    async def assign(self, call_id: str, agent: str) -> None:
+        """Note another agent."""
+        await trio.lowlevel.checkpoint()
+        if call_id in self._calls:
+            self._calls[call_id] = self._calls[call_id][0], agent
+
+    async def last_call(self, caller: str, called: str, *, within: float) -> PastCall | None:
+        """The latest call between two numbers."""
+        await trio.lowlevel.checkpoint()
+        for call_id in reversed(self._ended):
+            incoming, agent = self._calls.get(call_id, (None, ""))
+            if trio.current_time() - self._ended[call_id] > within:
+                break
+            if incoming is not None and (incoming.caller, incoming.called) == (caller, called):
+                return PastCall(call_id, agent)
+        return None
 
     async def owe(self, debt: Debt) -> None:
         """Note a debt."""
@@ -51,6 +74,9 @@ class MemoryLedger:
         """Keep a receipt."""
         await trio.lowlevel.checkpoint()
         self.receipts.setdefault(call_id, receipt)
+        if receipt.joined:
+            self._ended.setdefault(call_id, trio.current_time())
+        _forget(self._ended, self._remembered)
         _forget(self.receipts, self._remembered)
         return True
 

@@ -1,6 +1,6 @@
 """Opening the ledger a configuration names, and keeping it until the daemon ends.
 
-Owner of one nursery, for the tasks of `keeping.py`. Imports Trio, config and this room.
+Owner of one nursery, for the tasks of `keeping.py`. Imports Trio, config, observe and this room.
 """
 
 import platform
@@ -25,6 +25,7 @@ from daemon.ledger.listening import listen
 from daemon.ledger.outbox import Endpoint
 from daemon.ledger.place import Place
 from daemon.ledger.spool import Spool
+from daemon.observe.clock import WallClock, system_clock
 from daemon.observe.feed import Watcher
 
 # Seconds at the end to write what happened last, and that we are gone.
@@ -40,72 +41,114 @@ class OpenLedger:
     database: Database
     health: Health
     keeper: Keeper
+    lease: Lease
+    node: str
+    """Our name among the nodes."""
+    folder: Path
+    """Where the ledger keeps what is not in the database."""
     orphans: tuple[Orphan, ...]
     """Calls that were somebody's who is no more, and are ours now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a durable ledger is made of, before anything runs."""
+
+    engines: Engines
+    database: Database
+    health: Health
+    lease: Lease
+    node: str
+    folder: Path
+    journal: JournalWriter
+    ledger: DurableLedger
+    keeper: Keeper
+    degrade: bool
+    """Whether it may be done without."""
+
+
+def assemble(config: Config, wall: WallClock) -> Parts:
+    """Put the ledger together and begin an epoch; the database is not touched yet.
+
+    Errors: `StartError` if the state directory can't be used.
+    """
+    table = config.ledger
+    engines = make_engines(table.url, table.password.reveal() if table.password else "")
+    folder, node = _directory(table.directory, engines), table.node or platform.node()
+    place = Place(folder)
+    degrade = table.on_failure == "degrade" or (table.on_failure == "auto" and engines.file is not None)
+    endpoints = tuple(Endpoint(url=each.url, events=each.events) for each in config.deliveries)
+    health = Health(up=False)
+    database = Database(engines, health)
+    lease = Lease(database, place, node, table.lease)
+    lease.begin()
+    spool = Spool(place, lease.epoch)
+    journal = JournalWriter(database, health, transcripts=table.transcripts)
+    ledger = DurableLedger(database, health, lease, spool, endpoints, wall, degrade=degrade)
+    keeper = Keeper(database, health, lease, place, spool, ledger, wall, quarantine=degrade)
+    return Parts(engines, database, health, lease, node, folder, journal, ledger, keeper, degrade)
+
+
 @asynccontextmanager
-async def open_ledger(config: Config, watch: Callable[[Watcher], None]) -> AsyncIterator[OpenLedger]:
+async def open_ledger(
+    config: Config, watch: Callable[[Watcher], None], *, wall: WallClock = system_clock
+) -> AsyncIterator[OpenLedger]:
     """Open the ledger; `watch` is given the journal, to be fed.
 
     Errors: `ConfigError` if the tables are newer than we are, `StartError` if the ledger can't be opened and may not be
     done without. Where it may, it is opened as soon as it can be.
     """
-    table = config.ledger
-    engines = make_engines(table.url, table.password.reveal() if table.password else "")
-    place = Place(_directory(table.directory, engines))
-    degrade = table.on_failure == "degrade" or (table.on_failure == "auto" and engines.file is not None)
-    endpoints = tuple(Endpoint(url=each.url, events=each.events) for each in config.deliveries)
-    database, health = Database(engines), Health()
-    lease = Lease(database, place, table.node or platform.node(), table.lease)
-    lease.begin()
-    spool = Spool(place, lease.epoch)
-    journal = JournalWriter(database, health, transcripts=table.transcripts)
-    ledger = DurableLedger(database, health, lease, spool, endpoints, degrade=degrade)
-    keeper = Keeper(
-        database, health, lease, place, spool, ledger, endpoints, quarantine=degrade, retention=table.retention
-    )
+    parts = assemble(config, wall)
+    keeper, journal, health = parts.keeper, parts.journal, parts.health
     try:
-        orphans = await _open(keeper, health, degrade=degrade)
+        await _open(keeper, health, degrade=parts.degrade)
         watch(journal.watch)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(journal.run, name="journal")
+            nursery.start_soon(journal.write_down, name="journal")
             nursery.start_soon(keeper.beat, name="heartbeat")
             nursery.start_soon(keeper.mend, name="ledger mender")
-            nursery.start_soon(keeper.forget, name="ledger pruner")
-            if engines.file is None:
-                nursery.start_soon(listen, engines.lazy, keeper.wake, name="ledger listener")
+            nursery.start_soon(keeper.forget, config.ledger.retention, name="ledger pruner")
+            if parts.engines.file is None:
+                nursery.start_soon(listen, parts.engines.lazy, keeper.wake, name="ledger listener")
             try:
-                yield OpenLedger(ledger, database, health, keeper, orphans)
+                opened = OpenLedger(
+                    parts.ledger,
+                    parts.database,
+                    health,
+                    keeper,
+                    parts.lease,
+                    parts.node,
+                    parts.folder,
+                    keeper.take_adopted(),
+                )
+                yield opened
             finally:
                 nursery.cancel_scope.cancel(reason="the ledger is closed")
                 with trio.move_on_after(_LAST_WORDS, shield=True):
-                    await _say_goodbye(journal, lease, health)
+                    await _say_goodbye(journal, keeper, health)
     finally:
-        lease.close()
-        engines.dispose()
+        parts.lease.close()
+        parts.database.close()
 
 
-async def _open(keeper: Keeper, health: Health, *, degrade: bool) -> tuple[Orphan, ...]:
-    for attempt in range(2):
+async def _open(keeper: Keeper, health: Health, *, degrade: bool) -> None:
+    """Open it, or leave that to the mender. A corrupt file is known for one only once it was opened."""
+    for _ in range(2):
         try:
-            return await keeper.open()
+            await keeper.open()
         except LedgerUnavailable as error:
             health.fail(error)
             if not degrade:
                 raise StartError(f"[ledger] url: {error}") from error
-            if not health.corrupt or attempt:
-                break  # the mender goes on
-    return ()
+        if health.up or not health.corrupt:
+            break
 
 
-async def _say_goodbye(journal: JournalWriter, lease: Lease, health: Health) -> None:
+async def _say_goodbye(journal: JournalWriter, keeper: Keeper, health: Health) -> None:
+    if not health.up:
+        return
     await journal.flush()
-    if health.up:
-        try:
-            await lease.end()
-        except LedgerUnavailable as error:
-            health.fail(error)
+    await keeper.end()
 
 
 def _directory(named: str, engines: Engines) -> Path:

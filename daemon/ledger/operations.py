@@ -11,13 +11,16 @@ from sqlalchemy import Connection
 
 from daemon.core.effects import ToolUse
 from daemon.core.receipts import Receipt
-from daemon.ledger import claims, effects, outbox
+from daemon.ledger import claims, effects, orders, outbox
 from daemon.ledger.claims import Claim
 from daemon.ledger.outbox import Endpoint
 
 
 class _Operation(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag=str.lower):
     """Base of the operations."""
+
+    at: float = 0.0
+    """When it became true, by this machine's wall clock; only ever compared with that."""
 
 
 class Claimed(_Operation, frozen=True, kw_only=True):
@@ -26,17 +29,19 @@ class Claimed(_Operation, frozen=True, kw_only=True):
     claim: Claim
 
 
-class Disclaimed(_Operation, frozen=True, kw_only=True):
-    """A claim was refused, and may be in the ledger all the same."""
-
-    attempt: str
-
-
 class Joined(_Operation, frozen=True, kw_only=True):
     """A call's socket was opened."""
 
     call_id: str
     epoch: str
+
+
+class Assigned(_Operation, frozen=True, kw_only=True):
+    """Another agent has the call."""
+
+    call_id: str
+    epoch: str
+    agent: str
 
 
 class Owed(_Operation, frozen=True, kw_only=True):
@@ -54,6 +59,8 @@ class Settled(_Operation, frozen=True, kw_only=True):
     epoch: str
     receipt: Receipt
     events: dict[str, int]
+    claim: Claim | None = None
+    """How it was claimed, in case that what comes back is an empty ledger."""
 
 
 class Begun(_Operation, frozen=True, kw_only=True):
@@ -78,42 +85,65 @@ class Told(_Operation, frozen=True, kw_only=True):
     use_id: str
 
 
-Operation = Claimed | Disclaimed | Joined | Owed | Settled | Begun | Ended | Told
+class Reported(_Operation, frozen=True, kw_only=True):
+    """An order was carried out."""
+
+    order_id: str
+    result: str
 
 
-def carry_out(connection: Connection, operation: Operation, endpoints: tuple[Endpoint, ...]) -> bool:
-    """Write an operation into the ledger; False if it is not for us to write any more."""
+Operation = Claimed | Joined | Assigned | Owed | Settled | Begun | Ended | Told | Reported
+
+
+def carry_out(connection: Connection, operation: Operation, endpoints: tuple[Endpoint, ...], ago: float = 0.0) -> bool:
+    """Write an operation into the ledger; False if it is not for us to write any more.
+
+    `ago` is how many seconds ago it became true.
+    """
     match operation:
         case Claimed(claim=claim):
-            won = claims.claim(connection, claim)
-            if won:
-                outbox.put(connection, endpoints, "call.claimed", claim.incoming.call_id)
-            return won
-        case Disclaimed(attempt=attempt):
-            claims.disclaim(connection, attempt)
-            return True
+            return make_claim(connection, claim, endpoints, ago=ago)
         case Joined(call_id=call_id, epoch=epoch):
-            return claims.joined(connection, call_id, epoch)
+            return claims.joined(connection, call_id, epoch, ago)
+        case Assigned(call_id=call_id, epoch=epoch, agent=agent):
+            return claims.assign(connection, call_id, epoch, agent)
         case Owed(call_id=call_id, epoch=epoch, reasons=reasons):
             return claims.owe(connection, call_id, epoch, reasons)
         case Settled():
-            return settle(connection, operation, endpoints)
+            return _settle(connection, operation, endpoints, ago)
         case Begun(call_id=call_id, use=use):
-            effects.begin(connection, call_id, use)
-            return True
+            effects.begin(connection, call_id, use, ago)
         case Ended(call_id=call_id, use_id=use_id, output=output):
-            effects.end(connection, call_id, use_id, output)
-            return True
+            effects.end(connection, call_id, use_id, output, ago)
         case Told(call_id=call_id, use_id=use_id):
             effects.told(connection, call_id, use_id)
-            return True
+        case Reported(order_id=order_id, result=result):
+            orders.report(connection, order_id, result)
         case _:
             assert_never(operation)
+    return True
 
 
-def settle(connection: Connection, done: Settled, endpoints: tuple[Endpoint, ...]) -> bool:
-    """Write a receipt, and what is to be sent about it, together."""
-    settled = claims.settle(connection, done.call_id, done.epoch, done.receipt, done.events)
+def make_claim(
+    connection: Connection,
+    claim: Claim,
+    endpoints: tuple[Endpoint, ...],
+    lost: tuple[str, ...] = (),
+    ago: float = 0.0,
+) -> bool:
+    """Claim a call, and owe its news to whoever wants it, together."""
+    won = claims.claim(connection, claim, lost, ago)
+    if won:
+        outbox.put(connection, endpoints, "call.claimed", claim.incoming.call_id)
+    return won
+
+
+def _settle(connection: Connection, done: Settled, endpoints: tuple[Endpoint, ...], ago: float) -> bool:
+    """Write a receipt, and owe its news to whoever wants it, together."""
+    settled = claims.settle(connection, done.call_id, done.epoch, done.receipt, done.events, ago)
+    if settled is None and done.claim is not None:
+        make_claim(connection, done.claim, endpoints, ago=ago + done.receipt.seconds)
+        settled = claims.settle(connection, done.call_id, done.epoch, done.receipt, done.events, ago)
     if settled:
         outbox.put(connection, endpoints, "call.ended", done.call_id)
     return bool(settled)

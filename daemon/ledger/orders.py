@@ -8,7 +8,7 @@ import uuid
 from typing import Literal
 
 import msgspec
-from sqlalchemy import Connection, insert, or_, select, text, update
+from sqlalchemy import Connection, and_, insert, or_, select, text, update
 
 from daemon.ledger.schema import DbNow, calls, epochs, orders
 
@@ -16,6 +16,8 @@ CHANNEL = "callwarden_orders"
 
 Verb = Literal["hang_up", "transfer", "pause", "resume"]
 
+DONE, BEGUN = "done", "begun"
+"""The results of an order that was carried out, or that takes its time; any other says why it was not."""
 GONE = "the node is gone"
 
 
@@ -55,27 +57,41 @@ def ask(connection: Connection, verb: Verb, target: str, argument: str, asked_by
 
 
 def take(connection: Connection, epoch: str) -> list[Order]:
-    """Take what is ordered of us, and of calls that have become ours since; nobody else gets it."""
+    """Take what is ordered of us, and of calls that have become ours since; gives all that is not done, oldest first.
+
+    Also what was taken before, as the answer may have been lost: whoever asks knows what they have had.
+    """
     mine = select(calls.c.call_id).where(calls.c.epoch == epoch, calls.c.outcome.is_(None))
-    due = update(orders).where(orders.c.taken_at.is_(None), or_(orders.c.epoch == epoch, orders.c.call_id.in_(mine)))
-    rows = connection.execute(due.values(taken_at=DbNow(), epoch=epoch).returning(orders))
+    due = and_(orders.c.taken_at.is_(None), or_(orders.c.epoch == epoch, orders.c.call_id.in_(mine)))
+    connection.execute(update(orders).where(due).values(taken_at=DbNow(), epoch=epoch))
+    open_orders = select(orders).where(orders.c.epoch == epoch, orders.c.done_at.is_(None))
     return [
         Order(id=row.id, verb=row.verb, call_id=row.call_id, argument=row.argument, asked_by=row.asked_by)
-        for row in rows
+        for row in connection.execute(open_orders.order_by(orders.c.asked_at, orders.c.id))
     ]
 
 
 def report(connection: Connection, order_id: str, result: str) -> None:
-    """Say what became of an order."""
-    done = update(orders).where(orders.c.id == order_id)
+    """Say what became of an order; what was said first stands."""
+    done = update(orders).where(orders.c.id == order_id, orders.c.done_at.is_(None))
     connection.execute(done.values(done_at=DbNow(), result=result))
 
 
 def result(connection: Connection, order_id: str) -> str | None:
     """What became of an order; None if nothing yet."""
-    rows = connection.execute(select(orders.c.result, orders.c.epoch).where(orders.c.id == order_id)).one()
-    if rows.result is not None:
-        return str(rows.result)
-    living = select(epochs.c.epoch).where(epochs.c.epoch == rows.epoch, epochs.c.relieved_at.is_(None))
-    ended = connection.execute(living.where(epochs.c.ended_at.is_(None))).one_or_none() is None
-    return GONE if ended else None
+    row = connection.execute(select(orders.c.result, orders.c.epoch).where(orders.c.id == order_id)).one_or_none()
+    if row is None:
+        return GONE  # so long ago that it is forgotten
+    if row.result is not None:
+        return str(row.result)
+    living = select(epochs.c.epoch).where(
+        epochs.c.epoch == row.epoch, epochs.c.relieved_at.is_(None), epochs.c.ended_at.is_(None)
+    )
+    return None if connection.execute(living).one_or_none() else GONE
+
+
+def withdraw(connection: Connection, order_id: str) -> bool:
+    """Take an order back; False if it is too late, because somebody has taken it."""
+    untaken = update(orders).where(orders.c.id == order_id, orders.c.taken_at.is_(None), orders.c.done_at.is_(None))
+    withdrawn = untaken.values(taken_at=DbNow(), done_at=DbNow(), result="withdrawn")
+    return connection.execute(withdrawn).rowcount == 1

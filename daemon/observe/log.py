@@ -1,45 +1,167 @@
-"""The log: structlog, JSON for the journal, readable lines for a terminal.
+"""The log: structlog, with fields for systemd's journal, JSON for machines, readable lines for a terminal.
 
-Call ids come in by context variables, so they are on every line a call's tasks write. Never logged: a digit, a
-token, a body, a whole phone number, and (unless `[log] transcripts`) what people said. Libraries' own logging is
-kept to warnings: httpx would write the URL, and with it the call's id, of every request.
+Call id, number and agent come in by context variables, so they are on every line that a call's tasks write; node and
+epoch are on every line there is. Every line passes the redactor. Never logged: a digit, a token, a body, a whole phone
+number, and (unless `[log] transcripts`) what people said. Libraries' own logging is kept to warnings: httpx would write
+the URL, and with it the call's id, of every request. How lines get out without anybody waiting is in `sink.py`.
 """
 
 import contextlib
+import json
 import logging
+import os
 import sys
-from collections.abc import Sequence
-from typing import TextIO, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Literal, TextIO, cast
 
 import msgspec
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
-from daemon.core import journal
-from daemon.core.redaction import short_number
-from daemon.observe.feed import Watcher
+from daemon.observe import journald
+from daemon.observe.redacting import Redactor
+from daemon.observe.sink import Sink
+
+Format = Literal["json", "console", "journal"]
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+redactor = Redactor()
+"""The one that all lines pass."""
+
+
+class _Present:
+    """What this process knows of itself."""
+
+    def __init__(self) -> None:
+        self.about: dict[str, Callable[[], str]] = {}
+        self.sink: Sink | None = None
+
+
+_present = _Present()
 
 
 def set_up(*, level: str, json: bool, stream: TextIO | None = None) -> None:
     """Send all logging to a stream, by default standard error, from now on and for the whole process."""
-    stream = cast("TextIO", _Sink(stream or sys.stderr))
+    stream = cast("TextIO", _Quietly(stream or sys.stderr))
+    last: Sequence[Processor] = (*_EXCEPTIONS, redactor, *_json())
+    if not json:
+        last = (*_TEXTS, redactor, *_console(colors=stream.isatty()))
+    _configure(level, last, structlog.PrintLoggerFactory(stream))
+
+
+@contextmanager
+def open_log(*, level: str, form: Format) -> Iterator[None]:
+    """Have all logging written by a thread while the block lasts, to standard error or to the journal behind it.
+
+    Where the journal is wanted and can't be reached, standard error gets JSON with its priorities.
+    """
+    with contextlib.ExitStack() as stack:
+        write, last = _way_out(form, stack)
+        with Sink(write, lambda lost: _rendered(_lost(lost), last)) as _present.sink:
+            sink = _present.sink
+            _configure(level, last, lambda *_: _Lines(sink))
+            yield
+
+
+def format_for(wanted: str, env: Mapping[str, str]) -> Format:
+    """What `[log] format` means here: for `auto`, the journal if it listens, else by whether somebody is looking."""
+    if wanted in ("json", "console", "journal"):
+        return cast("Format", wanted)
+    with contextlib.suppress(OSError, ValueError):
+        if journald.is_listening(sys.stderr.fileno(), env):
+            return "journal"
+    return "console" if sys.stderr.isatty() else "json"
+
+
+def set_level(level: str) -> None:
+    """Write what is at least this important, from now on."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]))
+
+
+def identify(**about: Callable[[], str]) -> None:
+    """Have these on every line from now on, each asked for when the line is written."""
+    _present.about = about
+
+
+def dropped() -> int:
+    """Lines that nobody took in time."""
+    return _present.sink.dropped if _present.sink else 0
+
+
+def _configure(level: str, last: Sequence[Processor], factory: Callable[..., object]) -> None:
+    _present.about = {}
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            _identified,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *(_json() if json else _console(colors=stream.isatty())),
+            *last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=factory,
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(stream=stream, level=logging.WARNING, format="%(name)s: %(message)s", force=True)
+    logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
 
 
-class _Sink:
+def _identified(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    for name, ask in _present.about.items():
+        event.setdefault(name, ask())
+    return event
+
+
+def _way_out(form: Format, stack: contextlib.ExitStack) -> tuple[Callable[[bytes], None], Sequence[Processor]]:
+    """How lines are written, and the processors that make them."""
+    if form == "journal":
+        try:
+            journal = journald.Journal()
+        except OSError:
+            return _to_stderr, (*_EXCEPTIONS, redactor, _with_priority)
+        stack.callback(journal.close)
+        return journal.send, (*_EXCEPTIONS, redactor, _as_datagram)
+    if form == "console":
+        return _to_stderr, (*_TEXTS, redactor, *_console(colors=sys.stderr.isatty()))
+    return _to_stderr, (*_EXCEPTIONS, redactor, *_json())
+
+
+def _to_stderr(line: bytes) -> None:
+    """Write a line to standard error, past Python's buffers: their lock must not be held when the process ends."""
+    try:
+        descriptor = sys.stderr.fileno()
+    except (OSError, ValueError):  # somebody has put something else in its place
+        sys.stderr.write(line.decode())
+        return
+    while line:
+        line = line[os.write(descriptor, line) :]
+
+
+class _Lines:
+    """The end of structlog's chain: a logger that hands finished lines to the sink."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def msg(self, line: str | bytes) -> None:
+        """Take a line: text, or a datagram that is whole already."""
+        self._sink.put(line if isinstance(line, bytes) else f"{line}\n".encode(errors="replace"))
+
+    debug = info = warning = error = critical = msg
+
+
+class _Libraries(logging.Handler):
+    """What libraries log by Python's own means becomes a line like any other."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write it."""
+        level = "error" if record.levelno >= logging.ERROR else "warning"
+        write = structlog.get_logger().error if level == "error" else structlog.get_logger().warning
+        write("library", library=record.name, says=record.getMessage(), exc_info=record.exc_info)
+
+
+class _Quietly:
     """A stream that never fails: a log that can't be written is no reason to hang up on anybody."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -62,16 +184,25 @@ class _Sink:
 
 
 # Both leave out the local variables of failing frames, which structlog shows by default: they hold keys and digits.
-
-
-def _json() -> Sequence[Processor]:
-    tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    return structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer(_encode)
+_EXCEPTIONS: Sequence[Processor] = (
+    structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
+)
+_TEXTS: Sequence[Processor] = (structlog.processors.format_exc_info,)
 
 
 def _encode(entry: object, **_: object) -> str:
-    """Make JSON of a line; what JSON doesn't know is shown as Python shows it."""
-    return msgspec.json.encode(entry, enc_hook=repr).decode()
+    """Make JSON of a line, quickly; what JSON doesn't know is shown as Python shows it."""
+    try:
+        return msgspec.json.encode(entry, enc_hook=repr).decode()
+    except (UnicodeError, TypeError):  # half a character of somebody else's, or a key that is no text
+        return json.dumps(entry, default=repr)
+
+
+_as_json = structlog.processors.JSONRenderer(_encode)
+
+
+def _json() -> Sequence[Processor]:
+    return (_as_json,)
 
 
 def _console(*, colors: bool) -> Sequence[Processor]:
@@ -82,42 +213,22 @@ def _console(*, colors: bool) -> Sequence[Processor]:
     )
 
 
-def log_entries(*, transcripts: bool) -> Watcher:
-    """A watcher that writes a line for each entry that is news, without people's words and digits."""
-    log = structlog.get_logger().bind()  # once, and not for every line
-
-    def watch(record: journal.Record) -> None:
-        fields = _fields(record.entry, transcripts=transcripts)
-        if fields is not None:
-            log.info(_snake(type(record.entry).__name__), call_id=record.call_id, **fields)
-
-    return watch
+def _as_datagram(logger: WrappedLogger, method: str, event: EventDict) -> bytes:
+    message = _as_json(logger, method, dict(event))
+    return journald.encode(str(event.get("level")), str(message), event)
 
 
-def _fields(entry: journal.Entry, *, transcripts: bool) -> dict[str, object] | None:
-    """What of an entry may be logged; None for what is not worth a line."""
-    match entry:
-        case journal.WebhookVerified():
-            return {"called": short_number(entry.called), "caller": short_number(entry.caller)}
-        case journal.Said():
-            # Words in the making would be a line for every breath.
-            words = {"text": entry.text} if transcripts else {"characters": len(entry.text)}
-            return {"speaker": entry.speaker, **words} if entry.final else None
-        case journal.KeyPressed():
-            return {}
-        case journal.HangUpOwed():
-            return None  # the collector says so, as an error
-        case journal.DigitsCollected():
-            return {"count": entry.count, "trigger": entry.trigger}
-        case journal.HangUpAsked() if not transcripts:
-            return {}  # the model's reason retells what the caller said
-        case journal.Ended():
-            receipt = entry.receipt
-            seconds = round(receipt.seconds, 3)
-            return {"receipt": receipt.outcome, "why": receipt.why, "joined": receipt.joined, "seconds": seconds}
-        case _:
-            return msgspec.structs.asdict(entry)
+def _with_priority(logger: WrappedLogger, method: str, event: EventDict) -> str:
+    line = _as_json(logger, method, event)
+    return f"<{journald.priority(event.get('level'))}>{line!s}"
 
 
-def _snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+def _lost(count: int) -> EventDict:
+    return {"event": "log_lines_lost", "level": "error", "lost": count, "why": "nobody took them in time"}
+
+
+def _rendered(event: EventDict, last: Sequence[Processor]) -> bytes:
+    line: object = event
+    for processor in last:
+        line = processor(None, "error", cast("EventDict", line))
+    return line if isinstance(line, bytes) else f"{line}\n".encode()

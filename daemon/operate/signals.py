@@ -1,11 +1,11 @@
-"""Unix signals: SIGTERM and SIGINT stop the daemon, politely first; SIGUSR1 pauses it and resumes it.
+"""Unix signals: SIGTERM and SIGINT stop the daemon, politely first; others do what the app has in mind for them.
 
 Owner of no nursery; runs as one task of the root. Before it has started, signals do what they always do, so opening
 an address that takes for ever can be interrupted. Imports Trio only.
 """
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import structlog
 import trio
@@ -14,15 +14,19 @@ from daemon.operate.stop import Stop
 
 
 async def watch_signals(
-    stop: Stop, toggle_pause: Callable[[], None], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    stop: Stop,
+    others: Mapping[signal.Signals, Callable[[], object]],
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Turn signals into wishes until cancelled."""
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGUSR1) as signals:
+    """Turn signals into wishes until cancelled; `others` holds a plain function for each signal beside the two."""
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, *others) as signals:
         task_status.started()
         async for number in signals:
             name = signal.Signals(number).name
             structlog.get_logger().info("signal", name=name)
-            if number == signal.SIGUSR1:
-                toggle_pause()
-            else:
+            act = others.get(signal.Signals(number))
+            if act is None:
                 stop.request(name)
+            else:
+                act()

@@ -7,6 +7,7 @@ abstract namespace. Imports the standard library only. Never raises, never waits
 import contextlib
 import os
 import socket
+import time
 
 
 class Notifier:
@@ -15,6 +16,11 @@ class Notifier:
     def __init__(self, address: str | None = None) -> None:
         address = os.environ.get("NOTIFY_SOCKET") if address is None else address
         self._address = "\0" + address[1:] if address and address.startswith("@") else address
+
+    def reloading(self) -> None:
+        """Say that the configuration is being loaded; must be followed by `READY=1`."""
+        # systemd compares it with the moment at which it asked us to.
+        self.tell(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000, STATUS="reloading the configuration")
 
     def tell(self, **fields: str | int) -> None:
         """Send fields such as `READY=1` and `STATUS="3 calls"` in one datagram."""

@@ -107,8 +107,12 @@ class Platform(Protocol):
         """
         ...
 
-    def read_webhook(self, body: bytes, webhook_id: str, received_at: float) -> IncomingCall | None:
+    def read_webhook(
+        self, body: bytes, webhook_id: str, received_at: float, keep: frozenset[str] = frozenset()
+    ) -> IncomingCall | None:
         """Read a verified delivery; None for a type of event we don't know.
+
+        `keep` names the SIP headers, in lower case, whose text is wanted; it is written by whoever is calling.
 
         Errors: `WebhookRefused` with 400 for a body that makes no sense.
         """

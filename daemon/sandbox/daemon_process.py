@@ -34,6 +34,8 @@ class DaemonProcess:
     """What happens in its calls, from `run --events`."""
     ready_after: float
     """Seconds from starting the process to READY."""
+    control: Path
+    """Its control socket."""
 
     async def stop(self) -> int:
         """Send SIGTERM twice, so that nothing is waited for, and give the exit code.
@@ -64,8 +66,12 @@ async def open_daemon(
         await notify.bind(str(folder / "notify"))
         reading, writing = os.pipe()
         port = listener.getsockname()[1]
-        # A ledger of its own, unless the settings name another.
-        own = (f'server.bind=["fd://{listener.fileno()}"]', f"ledger.url=sqlite:///{folder}/ledger.db")
+        # A ledger of its own, unless the settings name another, and a control socket.
+        own = (
+            f'server.bind=["fd://{listener.fileno()}"]',
+            f"ledger.url=sqlite:///{folder}/ledger.db",
+            f"operator.socket={folder}/control.sock",
+        )
         arguments = [*own, *settings]
         command = [sys.executable, "-m", "daemon", "run", "--config", str(config), "--events", f"/dev/fd/{writing}"]
         command += [part for setting in arguments for part in ("--set", setting)]
@@ -86,7 +92,7 @@ async def open_daemon(
                 nursery.start_soon(_read_records, reading, taken, name="daemon records")
                 await _wait_ready(process, notify)
                 url = f"http://127.0.0.1:{port}"
-                yield DaemonProcess(process, url, records, trio.current_time() - began)
+                yield DaemonProcess(process, url, records, trio.current_time() - began, folder / "control.sock")
                 nursery.cancel_scope.cancel(reason="done with the daemon")
         finally:
             notify.close()

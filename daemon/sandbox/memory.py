@@ -37,6 +37,7 @@ class MemorySandbox:
 
         async def answer(request: httpx.Request) -> httpx.Response:
             await trio.lowlevel.checkpoint()
+            await self.switchboard.ring(request.url.path)
             status, body = self.switchboard.rest(request.method, request.url.path, request.headers, request.content)
             return httpx.Response(status, json=body)
 
@@ -54,7 +55,9 @@ class MemorySandbox:
             query = parse_qs(urlsplit(request.path).query)
             call_id = query.get("call_id", [""])[0]
             headers = {name.decode().lower(): value.decode() for name, value in request.headers}
-            refused = self.switchboard.refuse_join(call_id, headers.get("authorization"))
+            key = headers.get("authorization")
+            board = self.switchboard
+            refused = board.refuse_join(call_id, key) if call_id else board.refuse_session(key)
             if refused is None:
                 await self._call(await request.accept(), call_id, query.get("conversation_id", [None])[0])
             else:
@@ -70,7 +73,8 @@ class MemorySandbox:
                 # The client has gone; whoever reads from it finds out and ends the play.
                 await trio.sleep_forever()
 
-        call, session = self.switchboard.join(call_id, send, conversation_id)
+        board = self.switchboard
+        call, session = board.join(call_id, send, conversation_id) if call_id else board.converse(send)
         code: int | None = None
         async with trio.open_nursery() as nursery:
 

@@ -19,7 +19,10 @@ def incoming_event(call: SandboxCall, *, created_at: int) -> dict[str, Any]:
         "created_at": created_at,
         "data": {
             "call_id": call.id,
-            "sip_headers": [{"name": "From", "value": call.caller}, {"name": "To", "value": call.called}],
+            "sip_headers": [
+                {"name": name, "value": value}
+                for name, value in (("From", call.caller), ("To", call.called), *call.headers)
+            ],
             "metadata": {},
         },
     }

@@ -38,11 +38,15 @@ def create_app(switchboard: Switchboard) -> QuartTrio:
     @app.websocket("/v1/realtime")
     async def realtime() -> ResponseReturnValue | None:
         call_id = websocket.args.get("call_id", "")
-        refused = switchboard.refuse_join(call_id, websocket.headers.get("authorization"))
+        key = websocket.headers.get("authorization")
+        refused = switchboard.refuse_join(call_id, key) if call_id else switchboard.refuse_session(key)
         if refused is not None:
             return refused[1], refused[0]
         await websocket.accept()
-        call, session = switchboard.join(call_id, websocket.send, websocket.args.get("conversation_id"))
+        if call_id:
+            call, session = switchboard.join(call_id, websocket.send, websocket.args.get("conversation_id"))
+        else:
+            call, session = switchboard.converse(websocket.send)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_hear, session, name="sandbox hearing")
             code = await switchboard.play(call, session)
@@ -54,6 +58,7 @@ def create_app(switchboard: Switchboard) -> QuartTrio:
     async def rest(path: str) -> ResponseReturnValue:
         headers = {name.lower(): value for name, value in request.headers.items()}
         body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+        await switchboard.ring(f"/{path}")
         status, answer = switchboard.rest(request.method, f"/{path}", headers, body)
         return answer, status
 

@@ -5,33 +5,22 @@ memory alike. Owner of one nursery, for caller, model and keypad. Knows nothing 
 """
 
 import json
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 from typing import Any
 
-import msgspec
 import trio
 
 from daemon.observe.clock import WallClock, system_clock
-from daemon.sandbox.script import IDLE_REPLY, Drop, Emit, Leave, Press, Reply, Say, Script, Wait
-from daemon.sandbox.speech import Frame, SpokenItem, Wire, function_call, response_created, response_done
+from daemon.sandbox.cues import Answer, Cues, idle
+from daemon.sandbox.script import Drop, Emit, Leave, Press, Reply, Say, Script, Wait
+from daemon.sandbox.speech import CLIENT_EVENTS, Frame, Wire, session_object
+from daemon.sandbox.turn import Turn
 
 Send = Callable[[str], Awaitable[None]]
 
-_CLIENT_EVENTS = frozenset(
-    {
-        "session.update",
-        "conversation.item.create",
-        "conversation.item.delete",
-        "conversation.item.truncate",
-        "response.create",
-        "response.cancel",
-        "input_audio_buffer.append",
-        "input_audio_buffer.commit",
-        "input_audio_buffer.clear",
-    }
-)
+# Seconds in which a greeting follows the configuration.
+_BREATH = 0.1
 
 
 class Session:
@@ -46,6 +35,7 @@ class Session:
         number: int = 1,
         earlier: Sequence[Frame] = (),
         wall: WallClock = system_clock,
+        answer: Answer = idle,
     ) -> None:
         self.heard: list[Frame] = []
         """Every frame the client sent, in order."""
@@ -64,19 +54,22 @@ class Session:
         self._step = 0
         # Ids are never used again, not even by a later session of the same call.
         self._wire = Wire(call_id[:8] if number == 1 else f"{call_id[:8]}.{number}")
-        self._replies = deque(script.replies)
+        self.cues = Cues(script, answer)
+        """How far the script has come."""
+        self._last: Frame | None = None
         self._settings: dict[str, Any] = {}
         self._turns, self._waiting = trio.open_memory_channel[tuple[Reply, bool]](64)
         self._pending = 0
         self._silent_at = -inf
         self._changed = trio.Event()
-        self._speaking: trio.CancelScope | None = None
+        self._configured = trio.Event()
+        self._turn: Turn | None = None
         self._keys = ""
         self._flush = trio.CancelScope()
 
     async def run(self) -> None:
         """Play the call until the caller leaves or the platform drops the socket; cancelled when the client goes."""
-        await self._emit("session.created", session=self._session())
+        await self._emit("session.created", session=session_object(self._wire, self._settings))
         conversation = {"id": f"conv-{self._wire.session_id}", "object": "realtime.conversation"}
         await self._emit("conversation.created", conversation=conversation)
         async with trio.open_nursery() as nursery:
@@ -92,9 +85,7 @@ class Session:
 
     def left(self) -> Script:
         """What a later socket of the same call has yet to play; the step that was under way is not begun again."""
-        return msgspec.structs.replace(
-            self._script, steps=self._script.steps[self._step :], replies=tuple(self._replies)
-        )
+        return self.cues.left(self._step)
 
     # The client
 
@@ -105,21 +96,26 @@ class Session:
         except ValueError:
             frame = None
         kind = frame.get("type") if isinstance(frame, dict) else None
-        if kind not in _CLIENT_EVENTS:
+        if kind not in CLIENT_EVENTS:
             await self._refuse("invalid_event", "unsupported client event", frame)
             return
         self.heard.append(frame)
         match kind:
             case "session.update":
-                self.configured_at = self.configured_at or trio.current_time()
+                self.configured_at = trio.current_time() if self.configured_at is None else self.configured_at
+                self._configured.set()
                 self._settings.update(frame.get("session", {}))
-                await self._emit("session.updated", session=self._session())
+                await self._emit("session.updated", session=session_object(self._wire, self._settings))
                 if self._settings.get("resumption", {}).get("enabled"):
                     await self._replay()
             case "conversation.item.create":
                 await self._item_created(frame["item"])
             case "response.create":
-                self._queue(self._replies.popleft() if self._replies else IDLE_REPLY)
+                self._queue_turn()
+            case "response.cancel" if self._turn is not None:
+                self._turn.stop()
+            case "response.cancel":
+                await self._refuse("response_cancel_not_active", "no active response found", frame)
 
     async def _replay(self) -> None:
         """Tell the items of the conversation that is taken up again; there is no event for the end of it."""
@@ -131,6 +127,7 @@ class Session:
         if item["type"] == "force_message":
             self._queue(Reply(item["content"][0]["text"]), interruptible=item.get("interruptible", True))
             return
+        self._last = item
         stored = {"id": self._wire.fresh("item"), "object": "realtime.item", "status": "completed", **item}
         await self._emit("conversation.item.added", previous_item_id=None, item=stored)
 
@@ -141,8 +138,12 @@ class Session:
     # The caller
 
     async def _caller(self) -> None:
+        if self._script.patient:
+            await self._configured.wait()
+            await trio.sleep(_BREATH)
         for step in self._script.steps:
-            if not (isinstance(step, Say | Wait | Leave) and step.over):
+            await self.cues.come(self._step)
+            if not (isinstance(step, Say | Press | Wait | Leave) and step.over):
                 await self._quiet()
             self._step += 1
             match step:
@@ -172,8 +173,8 @@ class Session:
     async def _say(self, words: str) -> None:
         item_id = self._wire.fresh("item")
         await self._emit("input_audio_buffer.speech_started", item_id=item_id, audio_start_ms=0)
-        if self._speaking is not None:
-            self._speaking.cancel(reason="the caller speaks")
+        if self._turn is not None:
+            self._turn.interrupt()
         self._silent_at = -inf
         self._flush_keys()
         spoken: list[str] = []
@@ -192,7 +193,7 @@ class Session:
         await self._emit("conversation.item.added", previous_item_id=None, item=item)
         await self._emit("conversation.item.input_audio_transcription.completed", item_id=item_id, transcript=words)
         if self._settings.get("turn_detection", {}).get("type") == "server_vad":
-            self._queue(self._replies.popleft() if self._replies else IDLE_REPLY)
+            self._queue_turn()
 
     @property
     def _live_transcript(self) -> bool:
@@ -216,7 +217,7 @@ class Session:
         keys, self._keys = self._keys, ""
         self._flush.deadline = inf
         if keys:
-            self._queue(self._replies.popleft() if self._replies else IDLE_REPLY)
+            self._queue_turn()
 
     async def _idle_keys(self) -> None:
         while True:
@@ -226,61 +227,27 @@ class Session:
 
     # The model
 
+    def _queue_turn(self) -> None:
+        self._queue(self.cues.take(self._last))
+
     def _queue(self, reply: Reply, *, interruptible: bool = True) -> None:
         self._pending += 1
         self._turns.send_nowait((reply, interruptible))
 
     async def _model(self) -> None:
         async for reply, interruptible in self._waiting:
-            await self._turn(reply, interruptible=interruptible)
+            self.cues.begins(reply)
+            began = trio.current_time()
+            self._turn = turn = Turn(self._wire, self._put, self._script, reply, interruptible=interruptible)
+            await turn.make()
+            self._turn = None
+            if turn.said:
+                self.spoken.append(turn.said)
+            if turn.heard_for:
+                self._silent_at = began + turn.heard_for
             self._pending -= 1
             self._changed.set()
             self._changed = trio.Event()
-
-    async def _turn(self, reply: Reply, *, interruptible: bool) -> None:
-        response_id = self._wire.fresh("resp")
-        await self._put(response_created(self._wire, response_id))
-        status, words = "completed", reply.words.split()
-        began = trio.current_time()
-        if words:
-            status = await self._speak(reply.words, response_id, interruptible=interruptible)
-        if reply.tool and status == "completed":
-            for frame in function_call(self._wire, response_id, reply.tool, reply.arguments):
-                await self._put(frame)
-        seconds = len(words) * self._script.seconds_per_word
-        if words and status == "completed":
-            self._silent_at = began + seconds
-        await self._put(response_done(self._wire, response_id, status, seconds, len(words)))
-
-    async def _speak(self, words: str, response_id: str, *, interruptible: bool) -> str:
-        """Say the words, faster than they are heard; give the status with which it ended."""
-        item = SpokenItem(self._wire, response_id, words)
-        for frame in item.opening():
-            await self._put(frame)
-        with trio.CancelScope() as scope:
-            self._speaking = scope if interruptible else None
-            for sound, text in item.speaking():
-                await self._put(sound)
-                await self._put(text)
-                await trio.sleep(self._script.seconds_per_word / self._script.haste)
-        self._speaking = None
-        status = "cancelled" if scope.cancelled_caught else "completed"
-        self.spoken.append(words if status == "completed" else f"{words} -")
-        for frame in item.closing(status):
-            await self._put(frame)
-        return status
-
-    def _session(self) -> Frame:
-        return {
-            "id": f"sess-{self._wire.session_id}",
-            "object": "realtime.session",
-            "model": "sandbox-voice",
-            "voice": self._settings.get("voice", "xai_ara"),
-            "instructions": self._settings.get("instructions", ""),
-            "modalities": ["audio"],
-            "turn_detection": self._settings.get("turn_detection", {"type": None}),
-            "tools": self._settings.get("tools", []),
-        }
 
     async def _emit(self, kind: str, **fields: object) -> None:
         await self._put(self._wire.event(kind, **fields))

@@ -11,6 +11,21 @@ from typing import Any
 
 Frame = dict[str, Any]
 
+CLIENT_EVENTS = frozenset(
+    {
+        "session.update",
+        "conversation.item.create",
+        "conversation.item.delete",
+        "conversation.item.truncate",
+        "response.create",
+        "response.cancel",
+        "input_audio_buffer.append",
+        "input_audio_buffer.commit",
+        "input_audio_buffer.clear",
+    }
+)
+"""What a client may send."""
+
 # A fifth of a second of 8 kHz audio, about what one frame carries.
 _AUDIO = base64.b64encode(bytes(1600)).decode()
 
@@ -29,6 +44,20 @@ class Wire:
     def fresh(self, prefix: str) -> str:
         """A new id for an item, a response or a function call."""
         return f"{prefix}-{self.session_id}-{next(self._items)}"
+
+
+def session_object(wire: Wire, settings: Frame) -> Frame:
+    """The session as the platform tells of it; live, turn detection is off until it is configured."""
+    return {
+        "id": f"sess-{wire.session_id}",
+        "object": "realtime.session",
+        "model": "sandbox-voice",
+        "voice": settings.get("voice", "xai_ara"),
+        "instructions": settings.get("instructions", ""),
+        "modalities": ["audio"],
+        "turn_detection": settings.get("turn_detection", {"type": None}),
+        "tools": settings.get("tools", []),
+    }
 
 
 class SpokenItem:
@@ -81,8 +110,8 @@ class SpokenItem:
         }
 
 
-def function_call(wire: Wire, response_id: str, name: str, arguments: str) -> Iterator[Frame]:
-    """A use of a tool, from opening to closing."""
+def function_call(wire: Wire, response_id: str, place: int, name: str, arguments: str) -> Iterator[Frame]:
+    """A use of a tool, from opening to closing; `place` is where it stands among the turn's items."""
     item = {
         "id": wire.fresh("item"),
         "object": "realtime.item",
@@ -90,11 +119,11 @@ def function_call(wire: Wire, response_id: str, name: str, arguments: str) -> It
         "call_id": wire.fresh("fc"),
         "name": name,
     }
-    outer = {"response_id": response_id, "output_index": 1}
-    place = {**outer, "item_id": item["id"], "call_id": item["call_id"]}
+    outer = {"response_id": response_id, "output_index": place}
+    inner = {**outer, "item_id": item["id"], "call_id": item["call_id"]}
     yield wire.event("response.output_item.added", **outer, item={**item, "status": "in_progress"})
-    yield wire.event("response.function_call_arguments.delta", **place, delta=arguments)
-    yield wire.event("response.function_call_arguments.done", **place, name=name, arguments=arguments)
+    yield wire.event("response.function_call_arguments.delta", **inner, delta=arguments)
+    yield wire.event("response.function_call_arguments.done", **inner, name=name, arguments=arguments)
     yield wire.event("response.output_item.done", **outer, item={**item, "status": "completed", "arguments": arguments})
 
 

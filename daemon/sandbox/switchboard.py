@@ -6,8 +6,6 @@ seen live; where nothing is known, the plainest answer.
 
 import json
 import re
-import secrets
-from base64 import b64encode
 from collections.abc import Mapping
 from itertools import count
 from typing import Any
@@ -15,28 +13,37 @@ from typing import Any
 import trio
 
 from daemon.observe.clock import WallClock, system_clock
+from daemon.sandbox.companion import companion
+from daemon.sandbox.numbers import NOT_ALLOWED, NumberDesk, RestAnswer
 from daemon.sandbox.script import Script
 from daemon.sandbox.session import Send, Session
 
-Answer = tuple[int, dict[str, Any]]
+Answer = RestAnswer
 
 _CALL_PATH = re.compile(r"/v1/realtime/calls/([^/]+)/(refer|hangup)")
 _NUMBER_PATH = re.compile(r"/v2/phone-numbers(?:/([^/]+))?")
 # Seconds from the end of a leg to the end of its socket; not documented, but surely not at the same instant.
 _LEG_DOWN_TO_CLOSE = 0.05
+# Nobody listens to what is made of it, so it need not last as long.
+_TYPED = Script(seconds_per_word=0.03)
 _NOT_FOUND: Answer = (404, {"code": "Not found", "error": "no SIP participant"})
-_NOT_ALLOWED: Answer = (405, {"code": "Method not allowed", "error": "method not allowed"})
 
 
 class SandboxCall:
     """A caller who dialled, with all that happened to the call from the platform's side."""
 
-    def __init__(self, call_id: str, called: str, caller: str, script: Script) -> None:
+    def __init__(
+        self, call_id: str, called: str, caller: str, script: Script, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         self.id, self.called, self.caller, self.script = call_id, called, caller, script
+        self.headers = headers
+        """SIP headers besides From and To."""
         self.session: Session | None = None
         """The one of its latest socket."""
         self.sessions: list[Session] = []
         self.joins = 0
+        self.conversations: list[str | None] = []
+        """Which conversation each socket asked to go on with."""
         self.joined_at: float | None = None
         self.join_refusals: list[int] = []
         """Statuses with which the next attempts to join are refused."""
@@ -45,6 +52,10 @@ class SandboxCall:
         self.hang_up_refusals: list[int] = []
         """Statuses with which the next requests to hang up are refused."""
         self.refer_status = 200
+        self.refer_refusals: list[int] = []
+        """Statuses with which the next transfers fail, before `refer_status` holds."""
+        self.rings = 0.0
+        """Seconds that a transfer takes to be answered, in whatever way."""
         self.hang_ups = 0
         """Requests to hang up, refused ones included."""
         self.refers: list[str] = []
@@ -72,10 +83,10 @@ class Switchboard:
 
     def __init__(self, api_key: str, *, wall: WallClock = system_clock) -> None:
         self.calls: dict[str, SandboxCall] = {}
-        self.numbers: dict[str, dict[str, Any]] = {}
         self._authorization = f"Bearer {api_key}"
         self._wall = wall
         self._ids = count(1)
+        self.numbers = NumberDesk(self._ids)
 
     def place(
         self,
@@ -84,10 +95,11 @@ class Switchboard:
         called: str = "+18005550199",
         caller: str = "+14155550100",
         call_id: str | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> SandboxCall:
         """Let somebody dial; nobody is told until a webhook is sent."""
         call_id = call_id or f"5a9d0000-0000-4000-8000-{next(self._ids):012d}"
-        call = self.calls[call_id] = SandboxCall(call_id, called, caller, script)
+        call = self.calls[call_id] = SandboxCall(call_id, called, caller, script, headers)
         return call
 
     def refuse_join(self, call_id: str, authorization: str | None) -> Answer | None:
@@ -113,11 +125,26 @@ class Switchboard:
         """
         call = self.calls[call_id]
         call.joins += 1
+        call.conversations.append(conversation_id)
         call.joined_at = call.joined_at or trio.current_time()
         script = call.session.left() if call.session else call.script
         before = self.calls.get(conversation_id or "")
         earlier = tuple(before.session.items) if before and before.session else ()
         call.session = Session(call_id, script, send, number=call.joins, earlier=earlier, wall=self._wall)
+        call.sessions.append(call.session)
+        return call, call.session
+
+    def refuse_session(self, authorization: str | None) -> Answer | None:
+        """Why an ordinary session, without a call, may not be opened, or None if it may."""
+        if authorization != self._authorization:
+            return 401, {"code": "Unauthenticated", "error": "Incorrect API key provided."}
+        return None
+
+    def converse(self, send: Send) -> tuple[SandboxCall, Session]:
+        """Open an ordinary session: nobody is on the telephone, and the model answers what is typed."""
+        call = self.place(_TYPED, call_id=f"session-{next(self._ids)}")
+        call.joins += 1
+        call.session = Session(call.id, _TYPED, send, wall=self._wall, answer=companion)
         call.sessions.append(call.session)
         return call, call.session
 
@@ -145,6 +172,14 @@ class Switchboard:
             nursery.cancel_scope.cancel(reason="the script is over")
         return session.close_code
 
+    async def ring(self, path: str) -> None:
+        """Let a request to transfer take its time, before it is answered."""
+        matched = _CALL_PATH.fullmatch(path)
+        call = self.calls.get(matched[1]) if matched and matched[2] == "refer" else None
+        if call is not None and call.rings:
+            with trio.move_on_after(call.rings):
+                await call.over.wait()
+
     def rest(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer a REST request. Header names are lower case."""
         if headers.get("authorization") != self._authorization:
@@ -152,10 +187,10 @@ class Switchboard:
         if matched := _CALL_PATH.fullmatch(path):
             call = self.calls.get(matched[1])
             if method != "POST":
-                return _NOT_ALLOWED
+                return NOT_ALLOWED
             return self._hang_up(call) if matched[2] == "hangup" else self._refer(call, _json(body))
         if matched := _NUMBER_PATH.fullmatch(path):
-            return self._numbers(method, matched[1], _json(body))
+            return self.numbers.answer(method, matched[1], _json(body))
         return 404, {"code": "Not found", "error": "no such path"}
 
     def _hang_up(self, call: SandboxCall | None) -> Answer:
@@ -176,7 +211,7 @@ class Switchboard:
         if not target.startswith(("tel:", "sip:")):
             return 400, {"error": "target_uri must be a tel: or sip: URI"}
         call.refers.append(target)
-        match call.refer_status:
+        match call.refer_refusals.pop(0) if call.refer_refusals else call.refer_status:
             case 200:
                 call.end("refer")
                 return 200, {}
@@ -184,45 +219,6 @@ class Switchboard:
                 return 502, {"error": "transfer rejected by downstream: SIP 486 Busy Here"}
             case status:
                 return status, {"error": "transfer failed"}
-
-    def _numbers(self, method: str, number_id: str | None, body: dict[str, Any]) -> Answer:
-        match method, number_id:
-            case "POST", None:
-                return self._register(body)
-            case "GET", None:
-                return 200, {"phoneNumbers": list(self.numbers.values())}
-            case (("GET" | "DELETE"), str()) if number_id not in self.numbers:
-                return 404, {"code": "Not found", "error": "no such phone number"}
-            case "GET", str():
-                return 200, {"phoneNumber": self.numbers[number_id]}
-            case "DELETE", str():
-                del self.numbers[number_id]
-                return 200, {}
-        return _NOT_ALLOWED
-
-    def _register(self, body: dict[str, Any]) -> Answer:
-        number = body.get("phone_number")
-        if body.get("origin") != "byo_trunk":
-            code = "The caller does not have permission to execute the specified operation"
-            return 403, {"code": code, "error": "Provisioning phone numbers via the API is not supported."}
-        if not isinstance(number, str):
-            return 422, {"code": "Unprocessable", "error": "missing field `phone_number`"}
-        if any(known["phoneNumber"] == number for known in self.numbers.values()):
-            return 409, {"code": "Conflict", "error": "already connected through Direct SIP"}
-        record = {
-            "phoneNumberId": f"pn-{next(self._ids)}",
-            "phoneNumber": number,
-            "name": body.get("name", ""),
-            "origin": "byo_trunk",
-            "agentId": None,
-            "sipHost": "sip.voice.x.ai",
-        }
-        self.numbers[record["phoneNumberId"]] = record
-        secret = "whsec_" + b64encode(secrets.token_bytes(32)).decode()
-        return 200, {
-            "phoneNumber": record,
-            "webhook": {"webhookId": f"wh-{next(self._ids)}", "dispatchSigningSecret": secret},
-        }
 
 
 def _json(body: bytes) -> dict[str, Any]:

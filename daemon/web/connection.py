@@ -24,6 +24,7 @@ from hypercorn.typing import AppWrapper
 
 from daemon.web.applications import Applications, BodyTooLarge
 from daemon.web.limits import LINGER, Phase, ServerLimits, patience
+from daemon.web.peers import peer_of
 from daemon.web.protocol import Address, PlainProtocol
 from daemon.web.quiet import Quiet
 
@@ -75,6 +76,7 @@ class Connection:
                     tasks,
                     _addresses(self._stream),
                     self._send,
+                    state={"peer": peer_of(self._stream)},
                     max_body=service.limits.max_body,
                     websockets=service.websockets,
                 )

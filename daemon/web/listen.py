@@ -21,8 +21,10 @@ from daemon.errors import StartError
 FORMS = "write host:port, [::1]:port, unix:/path or fd://3"
 
 
-async def open_listeners(binds: Sequence[str], backlog: int = 1024) -> list[trio.SocketListener]:
-    """Open every address, or none.
+async def open_listeners(
+    binds: Sequence[str], backlog: int = 1024, *, key: str = "[server] bind", mode: int | None = None
+) -> list[trio.SocketListener]:
+    """Open every address, or none; `key` is what they are configured by, `mode` the one of socket files.
 
     Accepted connections have `TCP_NODELAY`, which Trio sets.
 
@@ -33,7 +35,7 @@ async def open_listeners(binds: Sequence[str], backlog: int = 1024) -> list[trio
     complete = False
     try:
         for bind in binds:
-            listeners += await _open(bind, backlog)
+            listeners += await _open(bind, backlog, key, mode)
         complete = True
     finally:
         if not complete:
@@ -57,17 +59,17 @@ def _name(address: object) -> str:
             return f"unix:{address}"
 
 
-async def _open(bind: str, backlog: int) -> list[trio.SocketListener]:
+async def _open(bind: str, backlog: int, key: str, mode: int | None) -> list[trio.SocketListener]:
     kind, separator, rest = bind.partition(":")
     if separator and kind == "unix":
-        return [await _open_unix(rest, backlog)]
+        return [await _open_unix(rest, backlog, key, mode)]
     if separator and kind == "fd":
-        return [_adopt(bind)]
+        return [_adopt(bind, key)]
     host, port = _split(bind)
     try:
         return await trio.open_tcp_listeners(port, host=host, backlog=backlog)
     except OSError as error:
-        raise StartError(_explain(bind, error)) from error
+        raise StartError(_explain(bind, error, key)) from error
 
 
 def _split(bind: str) -> tuple[str, int]:
@@ -80,8 +82,8 @@ def _split(bind: str) -> tuple[str, int]:
     return (host[1:-1] if bracketed else host), int(port)
 
 
-def _explain(bind: str, error: OSError) -> str:
-    fix = "change [server] bind"
+def _explain(bind: str, error: OSError, key: str) -> str:
+    fix = f"change {key}"
     match error.errno:
         case errno.EADDRINUSE:
             return f"address already in use: another process listens on {bind}; {fix} or stop it"
@@ -95,41 +97,46 @@ def _explain(bind: str, error: OSError) -> str:
             return f"can't listen on {bind}: {error.strerror or error}; {fix}"
 
 
-async def _open_unix(path: str, backlog: int) -> trio.SocketListener:
-    await _clear(path)
+async def _open_unix(path: str, backlog: int, key: str, mode: int | None) -> trio.SocketListener:
+    await _clear(path, key)
     sock = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
+        if mode is not None:
+            # Before it has a name: Linux makes the file with the mode of the socket, so it is never open to more.
+            os.fchmod(sock.fileno(), mode)
         await sock.bind(path)
+        if mode is not None:
+            await trio.Path(path).chmod(mode)  # whatever the umask took away from it
         sock.listen(backlog)
         return trio.SocketListener(sock)
     except OSError as error:
         sock.close()
-        raise StartError(_explain(f"unix:{path}", error)) from error
+        raise StartError(_explain(f"unix:{path}", error, key)) from error
 
 
-async def _clear(path: str) -> None:
+async def _clear(path: str, key: str) -> None:
     """Remove the socket file of a process that is no more."""
     bind = f"unix:{path}"
     try:
         if not stat.S_ISSOCK((await trio.Path(path).lstat()).st_mode):
-            raise StartError(f"{path} is not a socket: it was left alone; move it away or change [server] bind")
+            raise StartError(f"{path} is not a socket: it was left alone; move it away or change {key}")
         with trio.move_on_after(1.0):  # a live process with a full backlog lets us wait
             await trio.aclose_forcefully(await trio.open_unix_socket(path))
-        raise StartError(_explain(bind, OSError(errno.EADDRINUSE, "in use")))
+        raise StartError(_explain(bind, OSError(errno.EADDRINUSE, "in use"), key))
     except FileNotFoundError:
         return
     except ConnectionRefusedError:
         await trio.Path(path).unlink(missing_ok=True)
     except OSError as error:
-        raise StartError(_explain(bind, error)) from error
+        raise StartError(_explain(bind, error, key)) from error
 
 
-def _adopt(bind: str) -> trio.SocketListener:
+def _adopt(bind: str, key: str) -> trio.SocketListener:
     """Take over a socket that systemd, or another parent, has opened and listens on."""
     number = bind.removeprefix("fd://")
     if not (number.isascii() and number.isdigit()) or int(number) < 3:
         raise StartError(f"{bind!r} is not an address to listen on: write fd:// and a number from 3 on")
-    fix = "let systemd pass a listening stream socket, or change [server] bind"
+    fix = f"let systemd pass a listening stream socket, or change {key}"
     try:
         sock = socket.socket(fileno=int(number))
     except OSError as error:

@@ -44,11 +44,12 @@ class PlainProtocol(H11Protocol):
         addresses: tuple[Address | None, Address | None],
         send: Callable[[Event], Awaitable[None]],
         *,
+        state: dict[str, object],
         max_body: int,
         websockets: bool,
     ) -> None:
         client, server = addresses
-        super().__init__(app, config, context, tasks, ConnectionState({}), False, client, server, send)
+        super().__init__(app, config, context, tasks, ConnectionState(state), False, client, server, send)
         self._max_body = max_body
         self._websockets = websockets
 

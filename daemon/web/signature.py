@@ -4,8 +4,8 @@ The library `standardwebhooks` computes the signature; the rest is done here, be
 clock, accepts repeated headers and sloppy base64, and raises whatever a stranger's bytes provoke. Every failure of
 authentication is one and the same answer; the reason is for the log.
 
-Owned by the webhook handler, made once per configuration. Plain code: no I/O, the clock is passed in. Never logs or
-returns header text, never compares secrets other than in constant time.
+Owned by the webhook handler; the secrets can be changed while it works. Plain code: no I/O, the clock is passed in.
+Never logs or returns header text, never compares secrets other than in constant time.
 """
 
 import binascii
@@ -18,6 +18,7 @@ from typing import Never
 import msgspec
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
+from daemon.config import Config
 from daemon.errors import ConfigError, Problem, WebhookRefused
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -40,6 +41,14 @@ class SigningSecret(msgspec.Struct, frozen=True, kw_only=True):
         return f"SigningSecret(number={self.number!r}, value=...)"
 
 
+def secrets_in(config: Config) -> list[SigningSecret]:
+    """Everything that deliveries may be signed with."""
+    secrets = [SigningSecret(value=secret.reveal()) for secret in config.platform.xai.webhook_secrets]
+    for number, entry in config.numbers.items():
+        secrets += [SigningSecret(number=number, value=secret.reveal()) for secret in entry.webhook_secrets]
+    return secrets
+
+
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
     """What a signature vouches for."""
 
@@ -55,9 +64,14 @@ class Verifier:
     def __init__(
         self, secrets: Sequence[SigningSecret], *, wall: Callable[[], float], tolerance: float = 300.0
     ) -> None:
-        self._signers = [(secret.number, _signer(secret)) for secret in secrets]
-        self._own = frozenset(secret.number for secret in secrets if secret.number is not None)
         self._wall = wall
+        self.trust(secrets, tolerance)
+
+    def trust(self, secrets: Sequence[SigningSecret], tolerance: float) -> None:
+        """From the next delivery on, believe in these secrets, and in no others. Errors: `ConfigError`."""
+        signers = [(secret.number, _signer(secret)) for secret in secrets]
+        self._signers = signers
+        self._own = frozenset(secret.number for secret in secrets if secret.number is not None)
         self._tolerance = tolerance
 
     def verify(self, headers: Iterable[tuple[str, str]], body: bytes) -> Verified:
@@ -70,7 +84,7 @@ class Verifier:
         webhook_id, stamp, entries = _read(list(headers))
         timestamp = int(stamp)
         if abs(self._wall() - timestamp) > self._tolerance:
-            _refuse("stale")
+            _refuse("old_signature")
         try:
             text = body.decode()
         except UnicodeDecodeError:

@@ -23,6 +23,9 @@ from daemon.web.signature import Verifier
 ReadWebhook = Callable[[bytes, str, float], IncomingCall | None]
 """(body, webhook id, received at) -> the call, or None for an event of a type we do not know."""
 
+Count = Callable[[str], None]
+"""Told what became of a delivery: a verdict, the reason of a refusal, or `ignored`."""
+
 ERRORS = {
     Verdict.UNROUTED: "no agent is configured for this number",
     Verdict.FULL: "every line is busy",
@@ -40,6 +43,7 @@ def add_webhook(
     verifier: Verifier,
     read_webhook: ReadWebhook,
     quiet: Quiet,
+    count: Count,
 ) -> None:
     """Route deliveries at `path`, and answer the refused ones."""
 
@@ -51,14 +55,18 @@ def add_webhook(
         if incoming is None:
             # Known types may grow; a 4xx would make the sender try again, and in the end give us up.
             quiet.info("webhook_ignored", "unknown event type")
+            count("ignored")
             return nothing()
         verifier.check_number(incoming.called, verified)
         incoming = msgspec.structs.replace(incoming, sent_at=float(verified.timestamp))
-        return _tell(await reception.offer(incoming).verdict())
+        verdict = await reception.offer(incoming).verdict()
+        count(verdict.value)
+        return _tell(verdict)
 
     async def refuse(error: WebhookRefused) -> Response:
         await trio.lowlevel.checkpoint()
         quiet.warning("webhook_refused", error.reason, status=error.status)
+        count(error.reason)
         return answer(error.status, error=error.answer)
 
     app.add_url_rule(path, "webhook", deliver, methods=["POST"])

@@ -4,12 +4,16 @@ import msgspec
 import pytest
 
 from daemon.calls.briefing import brief
-from daemon.config import Agent, Keypad, TurnDetection
-from daemon.core.agent import FixedGreeting, GeneratedGreeting, Greeting
-from daemon.core.frames import SessionUpdate, encode
+from daemon.config import Agent, Destination, HttpTool, Keypad, TurnDetection
+from daemon.core.agent import FixedGreeting, GeneratedGreeting, Greeting, ToolRules
+from daemon.core.collection import COLLECT
+from daemon.core.frames import FunctionTool, SessionUpdate, encode
 from daemon.core.goodbye import HANG_UP
+from daemon.core.menu import EndCall, SayWords, TransferTo
+from daemon.core.transfers import transfer_tool
 from tests.contract import complaints
 
+DESK = Destination(uri="tel:+14155550123")
 FULL = Agent(
     instructions="Be kind.",
     voice="ara",
@@ -54,6 +58,47 @@ def test_every_field_reaches_the_session() -> None:
         "replace": {"Shimano": "Shee-mah-no"},
     }
     assert tools == [{"type": "function", **msgspec.to_builtins(HANG_UP)}]
+
+
+def test_tools_reach_the_session_and_the_conversation() -> None:
+    schema = {"type": "object", "properties": {"order": {"type": "string"}}}
+    record = HttpTool(
+        description="Looks up.", url="https://a.example/{order}", parameters=schema, idempotent=True, filler="Wait."
+    )
+    agent = Agent(instructions="x", tools=("look_up", "hang_up"))
+    briefed = brief("a", agent, {"look_up": record, "other": record})
+    assert briefed.session.tools == (
+        FunctionTool(name="look_up", description="Looks up.", parameters=schema),
+        HANG_UP,
+    )
+    assert briefed.tools == {"look_up": ToolRules(idempotent=True, filler="Wait.", filler_after=2.0)}
+    frame = msgspec.json.decode(encode(SessionUpdate(session=briefed.session)))
+    assert complaints("client-events", "session.update", frame) == []
+
+
+def test_built_in_tools_reach_both_with_the_places_they_may_use() -> None:
+    places = {name: Destination(uri="tel:+14155550123", description=f"The {name}") for name in ("desk", "cellar")}
+    keypad = Keypad(menu={"0": "transfer:cellar", "*9": "hang_up", "1": "say:Hello."}, try_again="Again.")
+    agent = Agent(
+        instructions="x",
+        tools=("collect_digits", "transfer"),
+        transfers=("desk",),
+        keypad=keypad,
+        on_trouble="transfer:desk",
+    )
+    briefed = brief("a", agent, {}, places)
+    assert briefed.session.tools == (COLLECT, transfer_tool({"desk": "The desk"}))
+    assert (briefed.transfers, briefed.collects, briefed.on_trouble) == (("desk",), True, TransferTo("desk"))
+    assert briefed.keypad.menu == {"0": TransferTo("cellar"), "*9": EndCall(), "1": SayWords("Hello.")}
+    assert briefed.destinations == {"desk", "cellar"}
+    frame = msgspec.json.decode(encode(SessionUpdate(session=briefed.session)))
+    assert complaints("client-events", "session.update", frame) == []
+
+
+def test_who_has_no_such_tools_has_nothing_of_them() -> None:
+    briefed = brief("a", Agent(instructions="x", transfers=("desk",), on_trouble=""), {}, {"desk": DESK})
+    assert (briefed.transfers, briefed.collects, briefed.on_trouble) == ((), False, None)
+    assert briefed.destinations == frozenset()
 
 
 def test_nothing_is_sent_that_was_not_set() -> None:

@@ -14,12 +14,15 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from daemon.config import Agent, Config, Destination, Limits, Recovery
+from daemon.config import Agent, Config, Destination, Keypad, Limits, Recovery
+from daemon.config.lookups import Lookup
 from daemon.core.receipts import Receipt
 from daemon.sandbox.script import Drop, Emit, Leave, Press, Reply, Say, Script, Wait
 from daemon.sandbox.switchboard import SandboxCall
+from tests.calls.tools import Worker, with_tools
 from tests.calls.world import World
 from tests.configured import configuration
+from tests.lookup.crm import Crm
 
 STRIDE = 1 if os.environ.get("CALLWARDEN_EXHAUSTIVE") else 13
 
@@ -35,8 +38,13 @@ class Scenario:
     config: Config = field(default_factory=lambda: settings())
     join_refusals: tuple[int, ...] = ()
     refer_status: int = 200
+    refer_refusals: tuple[int, ...] = ()
+    rings: float = 0.5
+    tools: dict[str, Worker] = field(default_factory=dict)
     act: Callable[[World, SandboxCall], None] | None = None
     """Done two seconds after the webhook."""
+    lookup: float | None = None
+    """Seconds until the caller is known, if they are looked up."""
 
 
 def settings(**limits: object) -> Config:
@@ -52,6 +60,30 @@ def transferred(world: World, call: SandboxCall) -> None:
     world.supervisor.transfer(call.id, "desk")
 
 
+def knowing() -> Config:
+    lookup = Lookup(url="https://crm.example.com/{caller}", fields={"name": "/name"})
+    agent = msgspec.structs.replace(
+        AGENT, instructions="{{ lookup.name }}", lookup=lookup, resumption=True, redial=60.0
+    )
+    return msgspec.structs.replace(settings(), agents={"support": agent})
+
+
+def connecting(*refusals: int) -> Config:
+    """An agent that transfers, with a fallback, and a menu that does so too."""
+    agent = msgspec.structs.replace(
+        AGENT,
+        tools=("hang_up", "transfer", "collect_digits"),
+        transfers=("desk",),
+        keypad=Keypad(menu={"0": "transfer:desk", "9": "hang_up"}, idle_timeout=1.0),
+        silence_timeout=30.0,
+    )
+    places = {
+        "desk": Destination(uri="tel:+14155550123", fallback="night"),
+        "night": Destination(uri="tel:+14155550124"),
+    }
+    return msgspec.structs.replace(settings(), agents={"support": agent}, destinations=places)
+
+
 TALK = Script(
     steps=(Say("hello"), Press("42#"), Say("bye")), replies=(Reply("Yes?"), Reply("Thank you."), HANG_UP, Reply("Bye."))
 )
@@ -65,9 +97,41 @@ SCENARIOS = {
         Script(steps=(Wait(1), Emit('{"type": "error", "error": {"type": "timeout"}}')))
     ),
     "join after hiccups": Scenario(Script(steps=(Wait(1), Leave())), join_refusals=(404, 503, 404)),
+    "looked up": Scenario(Script(steps=(Say("hello"), Leave())), config=knowing(), lookup=0.3),
+    "looked up too late": Scenario(Script(steps=(Wait(0.5, over=True), Drop(1011), Leave())), knowing(), lookup=9.0),
     "never joined": Scenario(join_refusals=(401,)),
     "transfer succeeds": Scenario(act=transferred),
     "transfer fails": Scenario(Script(steps=(Wait(4), Leave())), refer_status=502, act=transferred),
+    "a tool runs": Scenario(
+        Script(steps=(Say("hello"), Wait(4, over=True), Leave()), replies=(Reply(tool="book"), Reply("Booked."))),
+        config=with_tools("book", config=settings(), filler="One moment.", filler_after=1.0),
+        tools={"book": Worker(2.5)},
+    ),
+    "the model transfers": Scenario(
+        Script(
+            steps=(Say("somebody else"), Wait(9), Leave()),
+            replies=(Reply("Sure.", tool="transfer", arguments='{"destination": "desk"}'), Reply("Sorry.")),
+        ),
+        config=connecting(),
+        refer_refusals=(504,),
+    ),
+    "the model transfers and it fails": Scenario(
+        Script(
+            steps=(Say("somebody else"), Wait(9), Leave()),
+            replies=(Reply(tool="transfer", arguments='{"destination": "desk"}'), Reply("Sorry.")),
+        ),
+        config=connecting(),
+        refer_status=502,
+    ),
+    "a key transfers": Scenario(Script(steps=(Wait(1), Press("0"), Wait(9), Leave())), config=connecting()),
+    "a key hangs up": Scenario(Script(steps=(Wait(1), Press("9"), Wait(9), Leave())), config=connecting()),
+    "digits are collected": Scenario(
+        Script(
+            steps=(Say("hello"), Press("42"), Wait(3, over=True), Leave()),
+            replies=(Reply(tool="collect_digits", arguments='{"sensitive": true}'), Reply("Well?"), Reply("Thanks.")),
+        ),
+        config=connecting(),
+    ),
     "diverted by refer": Scenario(config=settings(unrouted=("refer:desk",))),
     "diverted by announcement": Scenario(config=settings(unrouted=("refer:desk", "announce:Sorry.")), refer_status=502),
 }
@@ -98,6 +162,7 @@ class Result:
     receipts: list[Receipt]
     call: SandboxCall
     entries: list[str]
+    refers: list[str]
     debts: int
     live: int
     streams_open: int
@@ -108,9 +173,11 @@ def play(scenario: Scenario, *, hang_up_at: int = 0, daemon_stops_at: int = 0) -
 
     async def main() -> Result:
         async with trio.open_nursery() as sandbox:
-            world = World(scenario.config, sandbox)
+            fetch = None if scenario.lookup is None else Crm({"name": "Ada"}, after=scenario.lookup).fetch
+            world = World(scenario.config, sandbox, tools=scenario.tools, fetch=fetch)
             call = world.dial(scenario.script, call_id="the-call")
             call.join_refusals, call.refer_status = list(scenario.join_refusals), scenario.refer_status
+            call.refer_refusals, call.rings = list(scenario.refer_refusals), scenario.rings
             if any(step != "refuse" for step in scenario.config.limits.unrouted):
                 call.called = "+18005550000"
             async with trio.open_nursery() as daemon:
@@ -141,6 +208,7 @@ def play(scenario: Scenario, *, hang_up_at: int = 0, daemon_stops_at: int = 0) -
             receipts=world.receipts(call),
             call=call,
             entries=kinds,
+            refers=call.refers,
             debts=len(world.collector.debts),
             live=world.supervisor.live,
             streams_open=sum(not stream.closed for stream in world.streams),
@@ -159,6 +227,8 @@ def check(result: Result) -> None:
     assert result.call.hang_ups <= 1, "hung up twice"
     assert set(result.call.close_codes) <= {1000}, "the peer saw no clean close"
     assert result.entries.count("Greeted") <= 1, "greeted twice"
+    assert len(set(result.refers)) == len(result.refers), "transferred twice to the same place"
+    assert ("Joined" in result.entries) <= result.entries.count("Usage") <= 1, "usage is told once"
     assert not result.claimed or result.entries[-1] == "Ended"
 
 

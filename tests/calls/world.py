@@ -1,6 +1,7 @@
 """A whole switchboard in memory: real supervisor, real calls, real WebSocket frames, virtual time."""
 
 import random
+from collections.abc import Mapping
 
 import trio
 
@@ -12,12 +13,16 @@ from daemon.config import Config
 from daemon.core.incoming import IncomingCall
 from daemon.core.journal import Ended, Entry, Record
 from daemon.core.receipts import Receipt
+from daemon.core.sip import kept
 from daemon.ledger.memory import MemoryLedger
+from daemon.lookup.fetching import Fetch
 from daemon.observe.feed import Feed
+from daemon.observe.recorder import Recorder
 from daemon.platforms.xai import Xai
 from daemon.sandbox.memory import MemorySandbox
 from daemon.sandbox.script import Script
 from daemon.sandbox.switchboard import SandboxCall, Switchboard
+from daemon.tools.base import Tool
 from tests.configured import API_KEY, CALLED
 
 EPOCH = 1_790_000_000.0
@@ -53,7 +58,16 @@ class Tracked(trio.abc.Stream):
 class World:
     """Everything around the calls of one test."""
 
-    def __init__(self, config: Config, nursery: trio.Nursery, *, ledger: MemoryLedger | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        nursery: trio.Nursery,
+        *,
+        ledger: MemoryLedger | None = None,
+        tools: Mapping[str, Tool] | None = None,
+        fetch: Fetch | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
         self.config = config
         self.switchboard = Switchboard(API_KEY)
         self.sandbox = MemorySandbox(self.switchboard, nursery)
@@ -73,7 +87,10 @@ class World:
             collector=self.collector,
             feed=feed,
             wall=wall,
+            tools=tools or {},
             rng=rng,
+            fetch=fetch,
+            recorder=recorder,
         )
         self.supervisor = Supervisor(self.setting)
         self._nursery = nursery
@@ -103,6 +120,7 @@ class World:
             called=call.called,
             caller=call.caller,
             created_at=wall() - age,
+            headers=kept(call.headers, {name.lower() for a in self.config.agents.values() for name in a.sip_headers}),
             received_at=trio.current_time(),
         )
 

@@ -21,6 +21,7 @@ def credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "xai-webhook-secret").write_text(SIGNING_SECRET + "\n")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     monkeypatch.setenv("XAI_API_KEY", API_KEY)
+    monkeypatch.setenv("CALLWARDEN_STATE", str(tmp_path / "state"))
     return tmp_path
 
 
@@ -43,7 +44,17 @@ def test_check_the_shipped_file(credentials: Path) -> None:
 
 def test_check_as_json(credentials: Path) -> None:
     result = run("check", *SHIPPED, "--json")
-    assert json.loads(result.output) == {"ok": True, "routes": {"+18005550199": "support"}, "agents": ["support"]}
+    routes = {"+18005550199": "support"}
+    assert json.loads(result.output) == {"ok": True, "routes": routes, "agents": ["support"], "warnings": []}
+
+
+def test_check_warns_of_transfers_that_will_not_work(credentials: Path) -> None:
+    plivo = ("--set", 'numbers."+18005550199".carrier=plivo')
+    result = run("check", *SHIPPED, *plivo)
+    assert result.exit_code == 0
+    assert "warning: [destinations.front_desk] uri: Plivo transfers to no tel: address" in result.stderr
+    (warning,) = json.loads(run("check", *SHIPPED, *plivo, "--json").output)["warnings"]
+    assert warning["where"] == "[destinations.front_desk] uri"
 
 
 def test_check_tells_every_problem_on_a_line_of_its_own(credentials: Path) -> None:

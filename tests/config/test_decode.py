@@ -99,7 +99,7 @@ WRONG = [
     # Choices.
     ('reasoning = "hihg"', "[agents.support] reasoning", 'expected "", "high" or "none"; did you mean "high"?'),
     ('[log]\nlevel = "loud"', "[log] level", 'expected "debug", "info", "warning" or "error"'),
-    ("[log]\nformat = 3", "[log] format", 'expected "auto", "json" or "console", got an integer'),
+    ("[log]\nformat = 3", "[log] format", 'expected "auto", "json", "console" or "journal", got an integer'),
     # Rules of single values.
     (
         'language = "es"',

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config import Config, Secret, load
+from daemon.config import Config, HttpTool, Secret, load
 from daemon.errors import ConfigError
 from tests.config.written import API_KEY, ENV, MINIMAL, NUMBER, PLATFORM, WEBHOOK_SECRET, complaints, loaded
 
@@ -107,3 +107,45 @@ def test_authorities_are_found_next_to_the_configuration(tmp_path: Path) -> None
 def test_authorities_that_are_not_there(tmp_path: Path, written: str, what: str) -> None:
     lines = complaints(tmp_path, MINIMAL, f"platform.xai.ca_file={written}")
     assert lines == [f"--set platform.xai.ca_file: {what.format(tmp_path)}"]
+
+
+def test_only_the_secrets_that_are_wanted(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    delivery = '[[deliveries]]\nurl = "https://one.test/"\nsecret = "${env:DELIVERY}"\n'
+    rotating = PLATFORM.replace('"${env:HOOK}"', '"${env:HOOK}", "${env:NEXT_HOOK}"')
+    path.write_text(rotating + NUMBER + '[agents.support]\ninstructions = "Help."\n' + delivery)
+    with path.open("a") as file:
+        file.write('[ledger]\nurl = "postgresql://db.test/calls"\npassword = "${env:LEDGER}"\n')
+    config = load(path, env={"LEDGER": "s3cret"}, secrets_of=("ledger",))
+    assert config.ledger.password == Secret("s3cret")
+    assert config.deliveries[0].url == "https://one.test"
+    # What was not fetched can't be taken for a secret by mistake.
+    with pytest.raises(AssertionError):
+        config.deliveries[0].secret.reveal()
+    with pytest.raises(AssertionError):
+        config.platform.xai.api_key.reveal()
+    with pytest.raises(ConfigError, match="environment variable LEDGER is not set"):
+        load(path, env={}, secrets_of=("ledger",))
+
+
+def test_a_secret_that_is_not_wanted_may_not_be_written_there_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(MINIMAL.replace("${env:XAI_API_KEY}", API_KEY))
+    with pytest.raises(ConfigError, match="never written here") as caught:
+        load(path, env={}, secrets_of=("ledger",))
+    assert API_KEY not in str(caught.value)
+
+
+def test_a_single_key_whose_secret_is_wanted_and_headers_with_secrets_in_them(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    tool = '[tools.find]\ntype = "http"\ndescription = "Finds."\nurl = "https://one.test/"\n'
+    path.write_text(MINIMAL + tool + 'headers = { Authorization = "Bearer ${env:TOKEN}" }\n')
+    config = load(path, env={"XAI_API_KEY": API_KEY}, secrets_of=("platform.xai.api_key",))
+    assert config.platform.xai.api_key == Secret(API_KEY)
+    with pytest.raises(AssertionError):
+        config.platform.xai.webhook_secrets[0].reveal()
+    found = load(path, env={"TOKEN": "t"}, secrets_of=("tools.find",)).tools["find"]
+    assert isinstance(found, HttpTool)
+    assert found.headers == {"Authorization": Secret("Bearer t")}
+    with pytest.raises(ConfigError, match="expected a reference"):
+        load(path, ['tools.find.headers={ Authorization = "${nothing}" }'], env={}, secrets_of=())

@@ -8,9 +8,25 @@ from typing import Any, get_origin
 import msgspec
 import pytest
 
-from daemon.config import Agent, Config, Keypad, Number, Secret, Server, TurnDetection, XaiPlatform, load
+from daemon.config import (
+    Agent,
+    Config,
+    Destination,
+    HttpTool,
+    Keypad,
+    Number,
+    PythonTool,
+    Secret,
+    Server,
+    TurnDetection,
+    XaiPlatform,
+    load,
+)
 from daemon.config.ledger import Delivery, Ledger
-from daemon.config.records import Destination, Drain, Limits, Log, Recovery
+from daemon.config.lookups import Lookup
+from daemon.config.operator import Operator, Tracing
+from daemon.config.records import Drain, Limits, Log, Recording, Recovery
+from daemon.config.searches import FileSearch, Mcp, WebSearch, XSearch
 from tests.config.written import API_KEY, WEBHOOK_SECRET
 
 SHIPPED = Path(__file__).parents[2] / "config.toml"
@@ -24,13 +40,17 @@ TABLES: list[tuple[type[msgspec.Struct], tuple[str, ...]]] = [
     (Number, ("numbers", NUMBER)),
     (Agent, ("agents", "support")),
     (TurnDetection, ("agents", "support", "turn_detection")),
+    (Lookup, ("agents", "support", "lookup")),
     (Keypad, ("agents", "support", "keypad")),
     (Destination, ("destinations", "front_desk")),
     (Ledger, ("ledger",)),
     (Limits, ("limits",)),
     (Recovery, ("recovery",)),
     (Drain, ("drain",)),
+    (Operator, ("operator",)),
     (Log, ("log",)),
+    (Recording, ("recording",)),
+    (Tracing, ("tracing",)),
 ]
 # Required keys, and texts that are an example and no default.
 EXAMPLES = {"api_key", "webhook_secrets", "agent", "instructions", "greeting", "uri"}
@@ -43,12 +63,15 @@ COMMENTED = {
     "prefix_padding",
     "idle_timeout",
     "password",
+    "token",
+    "max_transfers_per_hour",
 }
 
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    for name in ("xai-webhook-secret", "deliveries-secret", "ledger-password"):
+    names = ("xai-webhook-secret", "deliveries-secret", "ledger-password", "orders-token", "stock-room-token")
+    for name in (*names, "operator-token"):
         (tmp_path / name).write_text(WEBHOOK_SECRET + "\n")
     return {"XAI_API_KEY": API_KEY, "CREDENTIALS_DIRECTORY": str(tmp_path)}
 
@@ -99,7 +122,15 @@ def test_no_record_is_left_out() -> None:
             inner = field.type.__args__[-1] if get_origin(field.type) is dict else field.type
             if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
                 check(inner)
-                assert inner in listed or inner.__name__ == "Platforms"
+                assert inner in listed or inner.__name__ in (
+                    "Platforms",
+                    "HttpTool",
+                    "PythonTool",
+                    "WebSearch",
+                    "XSearch",
+                    "FileSearch",
+                    "Mcp",
+                )
 
     check(Config)
 
@@ -118,13 +149,44 @@ def test_what_is_commented_out_is_right_too(env: dict[str, str], tmp_path: Path)
     assert None not in msgspec.structs.astuple(agent.turn_detection)
 
 
-def test_the_example_of_a_delivery_is_right_and_whole(env: dict[str, str], tmp_path: Path) -> None:
+def test_the_examples_of_what_there_is_several_of_are_right_and_whole(env: dict[str, str], tmp_path: Path) -> None:
     text, count = re.subn(r"^#(?=[a-z\[])", "", TEXT, flags=re.MULTILINE)
-    assert count == 1 + len(msgspec.structs.fields(Delivery))
+    # For each its table, and for a tool its type.
+    tools = (HttpTool, PythonTool, WebSearch, XSearch, FileSearch, Mcp)
+    assert count == 1 + len(msgspec.structs.fields(Delivery)) + sum(len(msgspec.structs.fields(t)) + 2 for t in tools)
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools/shop.py").write_text(
+        'def opening_hours() -> str:\n    """Gives the hours."""\n    return "9-17"\n'
+    )
     path = tmp_path / "config.toml"
     path.write_text(text)
-    (delivery,) = load(path, env=env).deliveries
-    assert delivery == Delivery(url="https://example.com/calls", secret=Secret(WEBHOOK_SECRET))
+    config = load(path, env=env)
+    assert config.deliveries == (Delivery(url="https://example.com/calls", secret=Secret(WEBHOOK_SECRET)),)
+    function = config.tools.pop("opening_hours")
+    assert isinstance(function, PythonTool)
+    assert function == PythonTool(file=function.loaded())
+    assert function.loaded().call() == "9-17"
+    assert config.tools.pop("web") == WebSearch()
+    assert config.tools.pop("posts") == XSearch()
+    assert config.tools.pop("manuals") == FileSearch(vector_store_ids=("collection_1",), max_num_results=10)
+    assert config.tools.pop("stock_room") == Mcp(
+        server_url="https://mcp.example.com/mcp",
+        authorization=Secret(WEBHOOK_SECRET),
+        headers={"X-Shop": Secret("7")},
+    )
+    assert config.tools == {
+        "look_up_order": HttpTool(
+            description="Looks up an order.",
+            url="https://api.example.com/orders/{order}",
+            parameters={
+                "type": "object",
+                "properties": {"order": {"type": "string"}},
+                "required": ["order"],
+                "additionalProperties": False,
+            },
+            headers={"Authorization": Secret(f"Bearer {WEBHOOK_SECRET}")},
+        )
+    }
 
 
 def test_every_key_is_explained() -> None:

@@ -69,7 +69,7 @@ def test_each_frame_has_an_id_of_its_own() -> None:
     call.play(0.0, START)
     call.play(1.0, tool("weather"))
     call.play(1.0, done())
-    call.play(1.0, WAKE)
+    call.play(3.0, WAKE)
     frames = [command.frame for command in call.commands if isinstance(command, SendFrame)]
     assert [frame.event_id for frame in frames] == ["cw-1", "cw-2", "cw-3", "cw-4"]
 

@@ -23,6 +23,7 @@ from daemon.core.frames import (
     TextPart,
     Transcription,
     TurnDetection,
+    data,
     encode,
     spoken_exactly,
 )
@@ -30,6 +31,7 @@ from daemon.core.goodbye import HANG_UP, answer
 from tests.core.contract import Wire, complaints
 
 EVERYTHING = SessionSettings(
+    model="grok-voice-latest",
     instructions="Be brief.",
     voice="eve",
     turn_detection=TurnDetection(
@@ -54,6 +56,7 @@ FRAMES: list[tuple[Frame, Wire]] = [
             "type": "session.update",
             "event_id": "cw-1",
             "session": {
+                "model": "grok-voice-latest",
                 "instructions": "Be brief.",
                 "voice": "eve",
                 "turn_detection": {
@@ -135,6 +138,17 @@ FRAMES: list[tuple[Frame, Wire]] = [
                 "role": "assistant",
                 "content": [{"type": "output_text", "text": "We record calls."}],
                 "interruptible": False,
+            },
+        },
+    ),
+    (
+        data('{"sip_headers":{"X-Customer-Id":"8812"}}'),
+        {
+            "type": "conversation.item.create",
+            "item": {
+                "type": "message",
+                "role": "user",
+                "content": [{"type": "input_text", "text": '{"sip_headers":{"X-Customer-Id":"8812"}}'}],
             },
         },
     ),

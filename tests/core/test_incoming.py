@@ -1,6 +1,7 @@
-"""An incoming call is what a call needs, and holds no header's raw text."""
+"""An incoming call is what a call needs; of headers it holds only what was asked for by name, made harmless."""
 
 from daemon.core.incoming import IncomingCall
+from daemon.core.sip import Header
 
 
 def test_what_is_known_of_a_caller() -> None:
@@ -11,5 +12,10 @@ def test_what_is_known_of_a_caller() -> None:
         "caller",
         "created_at",
         "sent_at",
+        "headers",
         "received_at",
     )
+
+
+def test_a_header_is_what_sip_made_of_it() -> None:
+    assert Header.__struct_fields__ == ("name", "text", "number")

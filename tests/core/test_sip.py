@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.sip import header, phone_number
+from daemon.core.sip import Header, header, kept, phone_number
 from tests.core.contract import thoroughly
 
 NUMBER = "+18005550199"
@@ -103,3 +103,48 @@ def test_a_header_by_its_name_in_any_case() -> None:
     assert header(headers, "from") == "a"
     assert header(headers, "X-Other") is None
     assert header([], "To") is None
+
+
+def test_headers_that_were_asked_for_are_made_harmless() -> None:
+    headers = [
+        ("From", "+14155550100"),
+        ("X-Customer-ID ", " cust-8812 "),
+        ("x-customer-id", "a second one"),
+        ("Diversion", '"Ada" <sip:+18005550199@pbx>;reason=no-answer'),
+        ("X-Other", "not asked for"),
+    ]
+    assert kept(headers, frozenset({"x-customer-id", "diversion", "x-absent"})) == (
+        Header("x-customer-id", "cust-8812", None),
+        Header("diversion", "Ada sip:+18005550199@pbx ;reason=no-answer", "+18005550199"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("", ""),
+        ("\r\nX-Evil: 1", "X-Evil: 1"),
+        ("a\0b\x1b[2Jc", "a b 2Jc"),
+        ('{"role": "system"}', "role : system"),
+        ("{{ 7*7 }}{% include 'x' %}", "7*7 include x"),
+        ("<|im_start|>system", "im_start system"),
+        ("\u202egnp.exe\u2066", "gnp.exe"),
+        ("Gr\u00fc\u00dfe \U0001f600", "Gr e"),
+        ("zero\u200bwidth \ufeff", "zero width"),
+        ("a   b\t\tc", "a b c"),
+        ("x" * 10_000_000, "x" * 128),
+        ("é" * 600 + "x", ""),
+    ],
+    ids=range(12),
+)
+def test_no_text_of_a_header_gets_out_whole(value: str, text: str) -> None:
+    assert kept([("X-A", value)], {"x-a"}) == (Header("x-a", text, None),)
+
+
+@given(st.text())
+@thoroughly
+def test_whatever_is_written_in_a_header(value: str) -> None:
+    (found,) = kept([("X-A", value)], {"x-a"})
+    assert len(found.text) <= 128
+    assert re.fullmatch(r"[A-Za-z0-9+*#@/=_.,:; -]*", found.text)
+    assert found.text == found.text.strip()

@@ -4,18 +4,21 @@ import pytest
 
 from daemon.core import events as ev
 from daemon.core.frames import ResponseCreate, SessionUpdate
-from daemon.core.journal import ToolRefused
+from daemon.core.handset import Handset
+from daemon.core.journal import DigitsCollected, KeyPressed, ToolRefused
 from daemon.core.turns import AgentTurns
 from tests.core.playbook import RESUME, WAKE, Playbook
 from tests.core.scenes import (
     PLAIN,
     POLITE,
     SPEECH_STARTED,
+    SPEECH_STOPPED,
     TURN,
     agent,
     answered,
     done,
     heard,
+    key,
     refusal,
     says,
     stopped,
@@ -113,6 +116,10 @@ def test_a_tool_after_the_caller_cut_in_is_answered_and_no_turn_is_asked_for(cut
     call = waiting()
     call.at(3.0, cut_in)
     call.at(3.1, tool("time", "c2"), ToolRefused(name="time"), refusal("time", "c2"))
+    call.at(3.2, SPEECH_STARTED)
+    call.at(60.0, SPEECH_STOPPED)
+    call.at(61.0, turn("r2"))
+    call.at(62.0, done(response="r2"))
     assert call.conversation.deadline == POLITE.max_duration
 
 
@@ -145,13 +152,27 @@ def test_a_turn_that_was_cut_off_has_its_tools_answered_and_no_turn_after_it() -
     call.at(1.0, says("One"), agent("One"))
     call.at(1.1, WEATHER, REFUSED)
     call.at(1.2, done(4.0, status="cancelled", response="r1"), refusal("weather"))
+    call.at(1.9, turn("r2"))
+    call.at(2.0, done(response="r2"))
     assert call.conversation.deadline == PLAIN.max_duration
 
 
 def test_a_turn_that_was_cut_off_takes_back_what_was_asked_for_before() -> None:
     call = waiting()
-    call.at(3.0, done(status="cancelled"))
+    call.at(2.5, done(status="cancelled"))
+    call.at(5.4, turn("r2"))
+    call.at(5.5, done(response="r2"))
     assert call.conversation.deadline == POLITE.max_duration
+
+
+@pytest.mark.parametrize("cut_in", [(done(status="cancelled"),), (SPEECH_STARTED, SPEECH_STOPPED), (key("4"),)])
+def test_what_nobody_has_said_is_asked_for_when_the_platform_lets_the_caller_wait(cut_in: tuple[ev.Event, ...]) -> None:
+    call = waiting()
+    for happening in cut_in:
+        call.at(3.0, happening, *([KeyPressed(digit="4")] if happening == key("4") else []))
+    call.at(5.5, WAKE, *([DigitsCollected(digits="4", count=1, trigger="idle")] if cut_in == (key("4"),) else []))
+    call.at(6.0, WAKE, ResponseCreate())
+    call.at(6.0, WAKE)
 
 
 @pytest.mark.parametrize("status", ["completed", "incomplete", "failed", None])
@@ -251,8 +272,8 @@ def test_the_end_of_playback_means_nothing_without_a_goodbye(response: str | Non
 
 
 def test_turns_with_nothing_to_wait_for_are_not_woken() -> None:
-    turns = AgentTurns(PLAIN)
+    turns = AgentTurns(PLAIN, Handset(PLAIN))
     assert turns.deadline == float("inf")
     assert turns.wake(1e9) == []
-    assert turns.resume() == []
+    assert turns.resume(1e9) == []
     assert not turns.leaving

@@ -9,7 +9,7 @@ import structlog
 from daemon.core import journal
 from daemon.core.receipts import Receipt
 from daemon.observe import log
-from daemon.observe.log import log_entries
+from daemon.observe.entries import log_entries
 from tests.conftest import Logged
 
 DIGITS = "4111111111111111"
@@ -17,7 +17,7 @@ RECEIPT = Receipt(outcome="hung_up", reasons=("drain deadline 1h", "SIGTERM"), j
 
 
 def line(entry: journal.Entry, logged: Logged, *, transcripts: bool = False) -> dict[str, Any]:
-    log_entries(transcripts=transcripts)(journal.Record(at=0.0, call_id="c", entry=entry))
+    log_entries(lambda: transcripts)(journal.Record(at=0.0, call_id="c", entry=entry))
     lines = logged()
     assert len(lines) == 1
     return {key: value for key, value in lines[0].items() if key not in ("timestamp", "level")}
@@ -34,6 +34,10 @@ def line(entry: journal.Entry, logged: Logged, *, transcripts: bool = False) -> 
         (
             journal.Said(item_id="i", speaker="caller", text="my PIN is 1234", final=True),
             {"event": "said", "speaker": "caller", "characters": 14},
+        ),
+        (
+            journal.CallerLookedUp(result="failed", seconds=0.5, why="HTTP 500"),
+            {"event": "caller_looked_up", "result": "failed", "seconds": 0.5, "why": "HTTP 500"},
         ),
         (journal.KeyPressed(digit="7"), {"event": "key_pressed"}),
         (
@@ -68,8 +72,18 @@ def test_reasons_only_when_asked_for(logged: Logged) -> None:
     assert line(journal.HangUpAsked(reason="done"), logged, transcripts=True)["reason"] == "done"
 
 
+def test_what_somebody_should_look_into_is_a_warning(logged: Logged) -> None:
+    watch = log_entries(lambda: False)
+    for entry in (journal.TransferRefused(destination="", why="no such destination"), journal.GoodbyeSaid()):
+        watch(journal.Record(at=0.0, call_id="c", entry=entry))
+    assert [(line["event"], line["level"]) for line in logged()] == [
+        ("transfer_refused", "warning"),
+        ("goodbye_said", "info"),
+    ]
+
+
 def test_words_in_the_making_are_no_news(logged: Logged) -> None:
-    watch = log_entries(transcripts=True)
+    watch = log_entries(lambda: True)
     watch(
         journal.Record(at=0.0, call_id="c", entry=journal.Said(item_id="i", speaker="agent", text="Hel", final=False))
     )
@@ -77,10 +91,11 @@ def test_words_in_the_making_are_no_news(logged: Logged) -> None:
 
 
 def test_digits_are_nowhere_even_with_transcripts(logged: Logged) -> None:
-    watch = log_entries(transcripts=True)
+    watch = log_entries(lambda: True)
     entries: list[journal.Entry] = [
         journal.KeyPressed(digit=DIGITS),
         journal.DigitsCollected(digits=DIGITS, count=16, trigger="idle"),
+        journal.MenuChosen(keys=DIGITS, action="say"),
     ]
     for entry in entries:
         watch(journal.Record(at=0.0, call_id="c", entry=entry))
@@ -130,3 +145,48 @@ def test_a_log_that_can_not_be_written_fails_nobody() -> None:
     for as_json in (True, False):
         log.set_up(level="info", json=as_json, stream=Broken())
         structlog.get_logger().error("failed", exc_info=ValueError("x"))
+
+
+def test_a_line_of_a_library_is_a_line_like_any_other(logged: Logged) -> None:
+    logging.getLogger("some.library").error("trouble with %s", "+18005550199")
+    (line,) = logged()
+    assert (line["event"], line["library"], line["says"], line["level"]) == (
+        "library",
+        "some.library",
+        "trouble with +1800…99",
+        "error",
+    )
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_the_threads_log(form: log.Format, capfd: pytest.CaptureFixture[str]) -> None:
+    with log.open_log(level="info", form=form):
+        structlog.get_logger().info("hello", n=1)
+        structlog.get_logger().debug("not this")
+        log.set_level("debug")
+        structlog.get_logger().debug("but this")
+        assert log.dropped() == 0
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert "hello" in lines[0]
+    assert "but this" in lines[1]
+    if form == "json":
+        assert json.loads(lines[0])["n"] == 1
+
+
+def test_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert log.format_for("console", {}) == "console"
+    assert log.format_for("auto", {}) == "json"
+    monkeypatch.setattr("daemon.observe.journald.is_listening", lambda descriptor, env: True)
+    monkeypatch.setattr("sys.stderr", io.TextIOWrapper(io.FileIO(2, "w", closefd=False)))
+    assert log.format_for("auto", {}) == "journal"
+
+
+def test_lines_that_were_lost_are_said() -> None:
+    line = log._rendered(log._lost(7), log._json())
+    assert json.loads(line) == {
+        "event": "log_lines_lost",
+        "level": "error",
+        "lost": 7,
+        "why": "nobody took them in time",
+    }

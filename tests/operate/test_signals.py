@@ -11,7 +11,7 @@ from daemon.operate.stop import Stop
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_drains_and_another_one_forces(nursery: trio.Nursery, number: signal.Signals) -> None:
     stop = Stop()
-    await nursery.start(watch_signals, stop, lambda: None)
+    await nursery.start(watch_signals, stop, {})
     os.kill(os.getpid(), number)
     with trio.fail_after(5):
         await stop.draining.wait()
@@ -25,7 +25,7 @@ async def test_a_signal_drains_and_another_one_forces(nursery: trio.Nursery, num
 
 async def test_usr1_pauses_and_resumes(nursery: trio.Nursery) -> None:
     stop, toggled = Stop(), trio.Event()
-    await nursery.start(watch_signals, stop, toggled.set)
+    await nursery.start(watch_signals, stop, {signal.SIGUSR1: toggled.set})
     os.kill(os.getpid(), signal.SIGUSR1)
     with trio.fail_after(5):
         await toggled.wait()

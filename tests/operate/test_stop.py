@@ -22,10 +22,10 @@ async def test_waiting_ends_when_somebody_loses_patience(autojump_clock: MockClo
         stop.request("b")
 
     nursery.start_soon(impatient)
-    await stop.wait_forced(10)
+    assert await stop.stands(10)
     assert trio.current_time() == 3
 
 
 async def test_waiting_ends_by_itself(autojump_clock: MockClock) -> None:
-    await Stop().wait_forced(10)
+    assert await Stop().stands(10)
     assert trio.current_time() == 10

@@ -104,6 +104,21 @@ async def test_the_request_to_join(autojump_clock: Clock) -> None:
     assert not any(field.lower().startswith(b"sec-websocket-extensions") for field in fields)
 
 
+async def test_the_request_for_an_ordinary_session(autojump_clock: Clock) -> None:
+    heads: list[bytes] = []
+
+    async def handle(stream: trio.abc.Stream) -> None:
+        heads.append(await read_head(stream))
+        await stream.send_all(answer(404))
+
+    async with served(handle) as (realtime, _):
+        with pytest.raises(CallNotFound):
+            async with realtime.converse("grok voice"):
+                raise AssertionError
+    assert heads[0].startswith(b"GET /v1/realtime?model=grok%20voice HTTP/1.1\r\n")
+    assert f"Authorization: Bearer {KEY}".encode() in heads[0]
+
+
 @pytest.mark.parametrize(
     ("url", "target", "host"),
     [

@@ -8,7 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -43,6 +44,7 @@ class Node:
             f"ledger.url=sqlite:///{self.folder}/ledger.db",
             f"ledger.directory={self.folder}",
             f"ledger.node={name}",
+            f"operator.socket={self.folder}/control.sock",
             *settings,
         )
         self.process: trio.Process | None = None
@@ -121,6 +123,17 @@ class Node:
             self.process.kill()
             with trio.move_on_after(5, shield=True):
                 await self.process.wait()
+
+
+@asynccontextmanager
+async def ending(*nodes: Node) -> AsyncIterator[None]:
+    """Leave nothing of these nodes behind when the block is left."""
+    try:
+        yield
+    finally:
+        with trio.move_on_after(15, shield=True):
+            for node in nodes:
+                await node.close()
 
 
 class Sender:

@@ -19,7 +19,7 @@ from daemon.sandbox.sender import announce
 from daemon.sandbox.server import open_sandbox
 from daemon.sandbox.switchboard import SandboxCall, Switchboard
 from tests.configured import API_KEY, SIGNING_SECRET
-from tests.process.nodes import Node, present, until
+from tests.process.nodes import Node, ending, present, until
 
 pytestmark = pytest.mark.exhaustive
 
@@ -113,7 +113,7 @@ async def test_trouble(disk: Path, tmp_path: Path, trouble: str, on_failure: str
     async with open_sandbox(board) as address, httpx.AsyncClient(trust_env=False, timeout=30) as client:
         node = Node(tmp_path, address, settings=settings)
         scene = Scene(node, board, client, disk)
-        try:
+        async with ending(node):
             await node.start()
             leaves, stays = (await scene.ring())[0], (await scene.ring())[0]
             await until(lambda: present(leaves) and present(stays), 5, "both are answered")
@@ -140,8 +140,6 @@ async def test_trouble(disk: Path, tmp_path: Path, trouble: str, on_failure: str
             for call in (leaves, late, stays):
                 await until(partial(scene.left, call), 15, "its receipt is in the ledger")
             assert await node.stop() == 0
-        finally:
-            await node.close()
     assert "ledger_down" in node.log
     assert "ledger_back" in node.log
     assert "Traceback" not in node.log
@@ -153,7 +151,7 @@ async def test_a_corrupt_file_is_not_touched_when_calls_may_be_refused(disk: Pat
     async with open_sandbox(board) as address, httpx.AsyncClient(trust_env=False, timeout=30) as client:
         node = Node(tmp_path, address, settings=settings)
         scene = Scene(node, board, client, disk)
-        try:
+        async with ending(node):
             await node.start()
             call, _ = await scene.ring()
             await until(lambda: present(call), 5, "it is answered")
@@ -171,7 +169,5 @@ async def test_a_corrupt_file_is_not_touched_when_calls_may_be_refused(disk: Pat
             await until(partial(scene.left, call), 15, "its receipt is in the restored ledger")
             assert await scene.announce(late) == 200
             assert await node.stop() == 0
-        finally:
-            await node.close()
     assert "the file is corrupt: move it away or restore a backup" in node.log
     assert "Traceback" not in node.log

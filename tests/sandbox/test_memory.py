@@ -2,7 +2,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from daemon.errors import CallNotFound
+from daemon.core import events as ev
+from daemon.core.frames import ResponseCreate, data
+from daemon.errors import CallNotFound, NotAuthorized
 from daemon.platforms.xai import Xai
 from daemon.sandbox.memory import MemorySandbox
 from daemon.sandbox.script import Leave, Script, Wait
@@ -46,4 +48,27 @@ async def test_the_client_that_leaves_is_seen(
 async def test_a_refused_handshake(autojump_clock: MockClock, nursery: trio.Nursery, board: Switchboard) -> None:
     with pytest.raises(CallNotFound):
         async with platform(board, nursery).join("nobody"):
+            pass
+
+
+async def test_an_ordinary_session(autojump_clock: MockClock, nursery: trio.Nursery, board: Switchboard) -> None:
+    async with platform(board, nursery).converse("some-model") as line:
+        await line.send(data("Where is my order?"))
+        await line.send(ResponseCreate())
+        words = ""
+        async for event in line:
+            match event:
+                case ev.SpokenDone(transcript=str(text)):
+                    words = text
+                case ev.ResponseDone():
+                    break
+    assert words == "You said: Where is my order?"
+
+
+async def test_an_ordinary_session_with_a_wrong_key(
+    autojump_clock: MockClock, nursery: trio.Nursery, board: Switchboard
+) -> None:
+    sandbox = MemorySandbox(Switchboard("another key"), nursery)
+    with pytest.raises(NotAuthorized):
+        async with Xai(configuration().platform.xai, sandbox.client(API_KEY), sandbox.dial).converse("some-model"):
             pass

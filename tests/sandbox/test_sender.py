@@ -17,6 +17,13 @@ def test_the_event_keeps_the_contract() -> None:
     assert complaints("rest", "webhook.realtime.call.incoming", incoming_event(call, created_at=1)) == []
 
 
+def test_the_event_carries_the_calls_headers() -> None:
+    call = Switchboard("k").place(Script(), headers=(("X-Customer-Id", "8812"),))
+    event = incoming_event(call, created_at=1)
+    assert complaints("rest", "webhook.realtime.call.incoming", event) == []
+    assert [header["name"] for header in event["data"]["sip_headers"]] == ["From", "To", "X-Customer-Id"]
+
+
 async def test_another_implementation_believes_the_signature(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[httpx.Request] = []
 

@@ -4,6 +4,8 @@ import httpx
 import pytest
 import trio
 
+from daemon.core.events import SpokenDone
+from daemon.core.frames import ResponseCreate, data
 from daemon.errors import CallNotFound, NotAuthorized
 from daemon.platforms.base import HangUpOutcome
 from daemon.platforms.xai import open_platform
@@ -34,6 +36,23 @@ async def test_a_call_over_real_sockets() -> None:
                     async with platform.join("nobody"):
                         pass
                 assert await platform.hang_up(call.id) is HangUpOutcome.ALREADY_OVER
+
+
+async def test_an_ordinary_session_over_real_sockets() -> None:
+    async with open_sandbox(Switchboard(API_KEY)) as address:
+        config = with_xai(
+            configuration(), base_url=f"http://{address}", websocket_url=f"ws://{address}/v1/realtime"
+        ).platform.xai
+        async with open_platform(config) as platform:
+            with trio.fail_after(5):
+                async with platform.converse("some-model") as line:
+                    await line.send(data("hello"))
+                    await line.send(ResponseCreate())
+                    async for event in line:
+                        if isinstance(event, SpokenDone):
+                            break
+    assert isinstance(event, SpokenDone)
+    assert event.transcript == "You said: hello"
 
 
 async def test_wrong_key() -> None:

@@ -7,7 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from daemon.sandbox.script import Drop, Emit, Leave, Press, Reply, Say, Script, Wait
+from daemon.sandbox.script import Drop, Emit, Leave, Press, Reply, Say, Script, Use, Wait
 from tests.contract import complaints, schema
 from tests.sandbox.played import UPDATE, Played
 
@@ -54,6 +54,18 @@ async def test_fixed_words_are_a_whole_turn(autojump_clock: MockClock) -> None:
     played = await play(Script(steps=(Wait(0.1), Leave())), UPDATE, FORCE)
     assert played.types()[3:] == SPOKEN
     assert played.session.spoken == ["Welcome"]
+
+
+async def test_a_turn_with_several_tools(autojump_clock: MockClock) -> None:
+    reply = Reply("One moment.", tool="a", tools=(Use("b", '{"x": 1}'), Use("a")))
+    played = await play(Script(steps=(Say("hi"), Leave()), replies=(reply,)), UPDATE)
+    asked = played.of("response.function_call_arguments.done")
+    assert [(frame["name"], frame["arguments"], frame["output_index"]) for frame in asked] == [
+        ("a", "{}", 1),
+        ("b", '{"x": 1}', 2),
+        ("a", "{}", 3),
+    ]
+    assert len({frame["call_id"] for frame in asked}) == 3
 
 
 async def test_everything_it_sends_keeps_the_contract(autojump_clock: MockClock) -> None:
@@ -169,3 +181,49 @@ async def test_frames_of_the_tests_own_making_and_a_dropped_socket(autojump_cloc
     played = await play(Script(steps=(Emit('{"type": "x"}'), Drop(1011))))
     assert played.sent[-1] == {"type": "x"}
     assert played.session.close_code == 1011
+
+
+async def test_the_client_stops_a_turn(autojump_clock: MockClock) -> None:
+    reply = Reply("one two three four five six seven eight nine ten", tool="hang_up")
+    played = Played(Script(steps=(Say("hi"), Wait(9), Leave()), replies=(reply,), seconds_per_word=0.5))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(played.session.run, name="session")
+        await trio.testing.wait_all_tasks_blocked()
+        await played.say(UPDATE)
+        await trio.sleep(1)
+        await played.say({"type": "response.cancel", "response_id": "resp-1"})
+        await trio.testing.wait_all_tasks_blocked()
+        await played.say({"type": "response.cancel", "event_id": "cw-9"})
+    (done,) = played.of("response.done")
+    assert done["response"]["status"] == "cancelled"
+    assert played.of("response.function_call_arguments.done") == []
+    (error,) = [frame["error"] for frame in played.of("error")]
+    assert (error["code"], error["event_id"]) == ("response_cancel_not_active", "cw-9")
+
+
+async def test_a_model_may_be_slow_or_fail(autojump_clock: MockClock) -> None:
+    replies = (Reply("At last.", lag=5.0), Reply("Never said.", failed=True))
+    played = await play(
+        Script(steps=(Say("a"), Say("b"), Wait(1), Leave()), replies=replies, seconds_per_word=0.5), UPDATE
+    )
+    assert [frame["response"]["status"] for frame in played.of("response.done")] == ["completed", "failed"]
+    assert played.session.spoken == ["At last."]
+    first, second = [
+        at for at, kind in zip(played.times, played.types(), strict=True) if kind.endswith("speech_started")
+    ]
+    assert second - first == pytest.approx(0.5 + 5 + 1)
+
+
+async def test_a_turn_that_never_gets_further_is_stopped_by_the_caller(autojump_clock: MockClock) -> None:
+    steps = (Say("a"), Wait(20, over=True), Say("hello", over=True), Wait(1), Leave())
+    played = await play(Script(steps=steps, replies=(Reply("Never said.", lag=1e9), Reply("Yes?"))), UPDATE)
+    assert [frame["response"]["status"] for frame in played.of("response.done")] == ["cancelled", "completed"]
+    assert played.session.spoken == ["Yes?"]
+
+
+async def test_keys_may_be_pressed_while_the_model_speaks(autojump_clock: MockClock) -> None:
+    steps = (Say("hi"), Press("0", over=True), Wait(9), Leave())
+    played = await play(Script(steps=steps, replies=(Reply("one two three four five six"),)), UPDATE)
+    kinds = played.types()
+    key = kinds.index("input_audio_buffer.dtmf_event_received")
+    assert kinds.index("response.done") > key

@@ -19,7 +19,7 @@ def test_a_spoken_item_that_is_cut_off_holds_what_was_said() -> None:
 
 
 def test_a_function_call_keeps_its_ids() -> None:
-    frames = list(function_call(Wire("s"), "resp-1", "look_up", "{}"))
+    frames = list(function_call(Wire("s"), "resp-1", 1, "look_up", "{}"))
     assert len({frame["call_id"] for frame in frames if "call_id" in frame}) == 1
     for frame in frames:
         assert complaints("server-events", frame["type"], frame) == []

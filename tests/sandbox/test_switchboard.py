@@ -3,6 +3,8 @@
 import json
 
 import pytest
+import trio
+from trio.testing import MockClock
 
 from daemon.sandbox.script import Script
 from daemon.sandbox.switchboard import SandboxCall, Switchboard
@@ -123,3 +125,23 @@ def test_no_such_path_or_method(board: Switchboard) -> None:
     assert board.rest("GET", control(call, "hangup"), KEY, b"")[0] == 405
     assert board.rest("GET", "/v9/unknown", KEY, b"not json")[0] == 404
     assert board.rest("POST", "/v2/phone-numbers", KEY, b"not json")[0] == 403
+
+
+def test_transfers_that_fail_first(board: Switchboard) -> None:
+    call = board.place(Script())
+    call.refer_refusals = [502, 504]
+    body = {"target_uri": "tel:+14155550123"}
+    assert [post(board, control(call, "refer"), body)[0] for _ in range(3)] == [502, 504, 200]
+
+
+async def test_a_transfer_rings_for_as_long_as_somebody_waits(autojump_clock: MockClock, board: Switchboard) -> None:
+    call = board.place(Script())
+    call.rings = 20.0
+    began = trio.current_time()
+    await board.ring(control(call, "hangup"))
+    assert trio.current_time() == began
+    await board.ring(control(call, "refer"))
+    assert trio.current_time() == began + 20
+    call.end("caller")
+    await board.ring(control(call, "refer"))
+    assert trio.current_time() == began + 20

@@ -9,6 +9,7 @@ and a drain. The same seed gives the same transcript, byte for byte, in any proc
     listener.py     the public port in memory, and a client for it
     senders.py      who announces the calls, well or badly
     platform.py     the sandbox behind faulty sockets and a faulty REST interface
+    tools.py        what the model can use
     world.py        all of it around the real supervisor and the real web application
     trace.py        the transcript
     invariants.py   what must hold whatever happens

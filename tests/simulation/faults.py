@@ -207,6 +207,23 @@ def _rest_fault(dice: Random) -> RestFault:
             return RestFault(kind="slow", seconds=dice.choice((0.2, 3.0, 4.9)))
 
 
+REFER_STATUSES = (502, 502, 504, 500, 400, 404)
+
+
+def draw_refers(dice: Random, *, trouble: float) -> tuple[RestFault, ...]:
+    """Faults for the requests to transfer a caller, in order."""
+    faults: list[RestFault] = []
+    while len(faults) < 4 and dice.random() < trouble:
+        match dice.randrange(8):
+            case 0:
+                faults.append(RestFault(kind=dice.choice(("no connection", "no route"))))
+            case 1:
+                faults.append(RestFault(kind=dice.choice(("no answer", "lost answer", "cut answer"))))
+            case _:
+                faults.append(RestFault(kind="status", status=dice.choice(REFER_STATUSES)))
+    return tuple(faults)
+
+
 def draw_deliveries(dice: Random) -> tuple[Delivery, ...]:
     """How one call is announced: once and well, most of the time."""
     first = Delivery(after=dice.choice((0.0, 0.0, 0.2, 3.0, 29.0, 31.5)) if dice.random() < 0.3 else 0.0)

@@ -5,14 +5,32 @@ still being built, put its name into `OFF`, with the reason.
 """
 
 from collections.abc import Callable, Iterator
+from math import inf
 
-from daemon.core.journal import Claimed, Diverted, Ended, Entry, WebhookVerified
+from daemon.core.effects import BY_RULE
+from daemon.core.journal import (
+    Claimed,
+    DigitsCollected,
+    Diverted,
+    Ended,
+    Entry,
+    KeyPressed,
+    MenuChosen,
+    ToolCalled,
+    WebhookVerified,
+)
 from daemon.drain import SERVER_GRACE
 from daemon.platforms.xai.realtime import SEND_TIMEOUT
+from daemon.sandbox.session import Session
+from tests.recorded import differing
 from tests.simulation.platform import Line
-from tests.simulation.scenario import GREETING, PROMPT
+from tests.simulation.scenario import GREETING, PLACES, PROMPT
+from tests.simulation.tools import TIMEOUT
 from tests.simulation.world import World
 
+_URIS = {name: place.uri for name, place in PLACES.items()}
+# Seconds by which the longest call may be longer if it is just being transferred.
+_RINGING = 120.0
 # Between two attempts to pay a debt.
 _LONGEST_PAUSE = 60.0
 
@@ -193,6 +211,124 @@ def nobody_is_greeted_twice(world: World) -> Iterator[str]:
 
 
 @invariant
+def no_tool_runs_twice(world: World) -> Iterator[str]:
+    """Each use of a tool is run once at the most, and only if the model asked for it."""
+    for line in world.lines:
+        runs = [run.use.id for run in world.runs if run.call_id == line.call.id]
+        asked = {item.get("call_id") for session in line.call.sessions for item in session.items} | {"fc-again"}
+        keys = sum(isinstance(entry, MenuChosen) for _, entry in journal(world, line))
+        asked |= {f"{BY_RULE}{number}" for number in range(1, keys + 1)}
+        yield from (f"{line.name} ran {use_id} twice" for use_id in {*runs} if runs.count(use_id) > 1)
+        yield from (f"{line.name} ran {use_id}, which nobody asked for" for use_id in {*runs} - asked)
+
+
+@invariant
+def an_output_is_told_once(world: World) -> Iterator[str]:
+    """On one socket, and on all of them together, unless one broke while it was on its way."""
+    for line in world.lines:
+        everything: list[str] = []
+        for session in line.call.sessions:
+            told = outputs(session)
+            everything += told
+            yield from (f"{line.name} told {use_id} twice" for use_id in {*told} if told.count(use_id) > 1)
+        again = {use_id for use_id in everything if everything.count(use_id) > 1}
+        if again and not any(socket.faulty for socket in line.sockets):
+            yield f"{line.name} told {', '.join(sorted(again))} on two sockets"
+
+
+@invariant
+def what_a_tool_gave_is_told(world: World) -> Iterator[str]:
+    """Soon, as long as there is a sound socket to tell it on and the call goes on."""
+    most = 2 * TIMEOUT
+    for run in world.runs:
+        line = world.platform.lines[run.call_id]
+        ended_at, socket = run.ended_at, line.sockets[-1]
+        # A hang-up, ours or the caller's, comes before the socket's end.
+        until = min(socket.closed_at, *(asked.asked_at for asked in line.hang_ups), line.over_at or inf)
+        if ended_at is None or socket.faulty or max(ended_at, socket.opened_at) + most > until or until == inf:
+            continue
+        if not any(run.use.id in outputs(session) for session in line.call.sessions):
+            yield f"{line.name} never told what {run.use.id} gave at {ended_at:.3f}"
+
+
+_TOLD = ("function_call_output", "message")
+
+
+def outputs(session: Session) -> list[str]:
+    """Ids of the uses whose output was told on one socket."""
+    items = [frame.get("item", {}) for frame in session.heard]
+    told = [item.get("call_id") or item.get("id") for item in items if item.get("type") in _TOLD]
+    return [use_id for use_id in told if use_id is not None]
+
+
+@invariant
+def transfers_go_where_they_may(world: World) -> Iterator[str]:
+    """To configured places, to the cellar only by a key, and not more often than that is allowed."""
+    most = world.scenario.config.limits.max_transfers_per_call
+    for line in world.lines:
+        targets = [asked.target for asked in line.refers]
+        keys = sum(isinstance(entry, MenuChosen) and entry.action == "transfer" for _, entry in journal(world, line))
+        yield from (f"{line.name} was sent to {target}" for target in targets if target not in _URIS.values())
+        if targets.count(_URIS["cellar"]) > keys:
+            yield f"{line.name} was sent to the cellar by nobody's key"
+        if len(targets) > most:
+            yield f"{line.name} was transferred {len(targets)} times"
+
+
+@invariant
+def a_transfer_is_never_repeated_blindly(world: World) -> Iterator[str]:
+    """One at a time; and after one of which nobody knows what became of it, another only if somebody asks anew."""
+    for line in world.lines:
+        for earlier, later in zip(line.refers, line.refers[1:], strict=False):
+            if earlier.answered_at is None or later.asked_at < earlier.answered_at:
+                yield f"{line.name} was transferred at {later.asked_at:.3f} while another was under way"
+                continue
+            anew = any(
+                isinstance(entry, ToolCalled) and entry.name == "transfer" and at >= earlier.asked_at
+                for at, entry in journal(world, line)
+            )
+            if earlier.unknown and not anew:
+                yield f"{line.name} was transferred at {later.asked_at:.3f} though nobody knows of the one before"
+
+
+@invariant
+def who_was_transferred_is_not_hung_up(world: World) -> Iterator[str]:
+    """A transfer that worked, and of which we were told while the call lived, is the receipt."""
+    for line in world.lines:
+        for asked in line.refers:
+            if asked.status != 200 or asked.answered_at is None:
+                continue
+            if any(hang_up.asked_at > asked.answered_at for hang_up in line.hang_ups):
+                yield f"{line.name} was transferred at {asked.answered_at:.3f}, and hung up after that"
+            receipts = [entry.receipt for _, entry in journal(world, line) if isinstance(entry, Ended)]
+            if receipts and receipts[0].outcome not in ("transferred", "caller_left"):
+                yield f"{line.name} was transferred, and its receipt says {receipts[0].outcome}"
+
+
+@invariant
+def usage_is_told_once(world: World) -> Iterator[str]:
+    """For each call that was joined, before its receipt."""
+    for line in world.lines:
+        kinds = [type(entry).__name__ for _, entry in journal(world, line)]
+        if kinds.count("Usage") > 1 or ("Joined" in kinds and "Ended" in kinds and "Usage" not in kinds):
+            yield f"{line.name} told its usage {kinds.count('Usage')} times"
+
+
+@invariant
+def sensitive_digits_are_nowhere(world: World) -> Iterator[str]:
+    """From the moment in which the model asks for them."""
+    for line in world.lines:
+        hidden = False
+        for at, entry in journal(world, line):
+            if isinstance(entry, KeyPressed):
+                if hidden and entry.digit is not None:
+                    yield f"{line.name} shows a key at {at:.3f}"
+                hidden = hidden or entry.digit is None
+            if isinstance(entry, DigitsCollected) and hidden and entry.digits is not None:
+                yield f"{line.name} shows digits at {at:.3f}"
+
+
+@invariant
 def a_session_is_configured_first(world: World) -> Iterator[str]:
     """Whatever is sent on a socket, `session.update` is sent before it, and once."""
     for line in world.lines:
@@ -257,7 +393,7 @@ def calls_keep_their_limits(world: World) -> Iterator[str]:
     rejoining = config.recovery.rejoin_window + xai.connect_timeout
     most = (
         xai.join_budget + xai.connect_timeout + agent.max_duration + agent.goodbye_timeout + rejoining + clean_up(world)
-    )
+    ) + _RINGING
     for line in world.lines:
         entries = journal(world, line)
         for at, entry in entries:
@@ -284,3 +420,24 @@ def no_call_outlives_its_caller(world: World) -> Iterator[str]:
         for at, entry in journal(world, line):
             if isinstance(entry, Ended) and down_at is not None and at > down_at + most and not failed:
                 yield f"{line.name}'s leg was down at {down_at:.3f}, and the call ended at {at:.3f}"
+
+
+@invariant
+def a_recorded_call_plays_again_alike(world: World) -> Iterator[str]:
+    """A conversation is a function of what it was given and when: given it again, it does the same."""
+    hidden = {record.call_id for _, record in world.records if _told_apart_by_secret_keys(record.entry)}
+    for call_id, text in world.recorder.texts.items():
+        found = [] if call_id in hidden else differing(text, world.scenario.config)
+        if found:
+            yield f"{world.platform.lines[call_id].name} would be different: {found[0]}"
+
+
+def _told_apart_by_secret_keys(entry: Entry) -> bool:
+    """Whether something may follow from which keys were pressed, though a recording holds others in their place."""
+    match entry:
+        case MenuChosen(keys=None):
+            return True
+        case DigitsCollected(digits=None, count=count):
+            return count < 3  # which may be one of the numbers that the model writes
+        case _:
+            return False

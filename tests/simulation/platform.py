@@ -32,6 +32,7 @@ class Line:
         self.call = call
         self.sockets: list[Socket] = []
         self.hang_ups: list[HangUp] = []
+        self.refers: list[Refer] = []
         self.over_at: float | None = None
         """When the caller's leg was down."""
 
@@ -53,6 +54,22 @@ class HangUp(msgspec.Struct):
     def confirmed(self) -> bool:
         """Whether the daemon was told that the leg is down."""
         return self.status is not None and (self.status < 300 or self.status in (404, 409, 410))
+
+
+class Refer(msgspec.Struct):
+    """A request to transfer the caller, and its answer."""
+
+    target: str
+    asked_at: float
+    answered_at: float | None = None
+    status: int | None = None
+    reached: bool = True
+    """Whether it can have got to the platform."""
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the daemon can't know what became of it."""
+        return self.status is None and self.reached
 
 
 class Platform:
@@ -287,8 +304,10 @@ class RestInterface(httpx.AsyncBaseTransport):
         await trio.lowlevel.checkpoint()
         found = _CALL_PATH.fullmatch(request.url.path)
         line = self._platform.lines[found[1]] if found else None
-        if found is None or line is None or found[2] != "hangup":
+        if found is None or line is None:
             return self._answer(request)
+        if found[2] == "refer":
+            return await self._refer(line, request)
         plan = line.caller.hang_ups
         fault = plan[len(line.hang_ups)] if len(line.hang_ups) < len(plan) else None
         asked = HangUp(trio.current_time())
@@ -298,6 +317,27 @@ class RestInterface(httpx.AsyncBaseTransport):
         try:
             response = await self._fail(fault, request) if fault else self._answer(request)
         except httpx.HTTPError as error:
+            self._platform.trace.note(who, f"no answer: {error}")
+            raise
+        asked.answered_at, asked.status = trio.current_time(), response.status_code
+        self._platform.trace.note(who, f"platform answers {response.status_code}")
+        return response
+
+    async def _refer(self, line: Line, request: httpx.Request) -> httpx.Response:
+        plan = line.caller.refers
+        fault = plan[len(line.refers)] if len(line.refers) < len(plan) else None
+        asked = Refer(json.loads(request.content)["target_uri"], trio.current_time())
+        line.refers.append(asked)
+        who = f"{line.name} REST"
+        self._platform.trace.note(who, f"daemon asks to transfer to {asked.target}; fault: {fault and fault.kind}")
+        try:
+            if fault is None or fault.kind == "status":
+                line.call.rings = line.caller.rings
+                await self._board.ring(request.url.path)
+            response = await self._fail(fault, request) if fault else self._answer(request)
+        except httpx.HTTPError as error:
+            asked.answered_at = trio.current_time()
+            asked.reached = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             self._platform.trace.note(who, f"no answer: {error}")
             raise
         asked.answered_at, asked.status = trio.current_time(), response.status_code

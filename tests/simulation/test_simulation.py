@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import trio
 
+from daemon.calls.call import Call
 from daemon.calls.supervisor import Supervisor
+from daemon.calls.transfer import refer
 from daemon.config import Drain
 from daemon.core.journal import Ended, Joined
 from daemon.core.receipts import Receipt
-from daemon.platforms.base import HangUpOutcome
+from daemon.platforms.base import HangUpOutcome, ReferOutcome
 from daemon.platforms.xai import Xai
 from daemon.sandbox.script import Leave, Reply, Say, Script, Wait
 from tests.simulation import invariants
@@ -66,7 +68,7 @@ def test_the_plans_are_not_tame() -> None:
 
 
 def test_same_seed_same_trace() -> None:
-    first, second = simulate_seed(5).transcript, simulate_seed(5).transcript
+    first, second = simulate_seed(7).transcript, simulate_seed(7).transcript
     assert first.count("\n") > 50
     assert first == second
     assert first != simulate_seed(6).transcript
@@ -74,11 +76,11 @@ def test_same_seed_same_trace() -> None:
 
 def test_same_trace_in_every_process() -> None:
     """Whatever order sets have there."""
-    code = "from tests.simulation.run import simulate_seed as run; print(*(run(n).transcript for n in (0, 5, 31)))"
+    code = "from tests.simulation.run import simulate_seed as run; print(*(run(n).transcript for n in (0, 7, 31)))"
     seed = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
     environment = {**os.environ, "PYTHONHASHSEED": seed}
     elsewhere = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
-    assert elsewhere.stdout.decode() == "{} {} {}\n".format(*(simulate_seed(n).transcript for n in (0, 5, 31)))
+    assert elsewhere.stdout.decode() == "{} {} {}\n".format(*(simulate_seed(n).transcript for n in (0, 7, 31)))
 
 
 # Long times in no time
@@ -182,6 +184,19 @@ def test_a_drain_that_hangs_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     drain = Drain(deadline=5.0)
     outcome = simulate(quiet(Caller(script=talkative(40)), drain_at=10, drain=drain, max_duration=600.0))
     assert "the_drain_keeps_its_deadline" in broken_names(outcome)
+
+
+def test_a_transfer_that_is_repeated_blindly(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stubborn(call: Call, destination: str, why: tuple[str, ...]) -> ReferOutcome:
+        await refer(call, destination, why)
+        return await refer(call, destination, why)
+
+    connects = Reply("Sure.", tool="transfer", arguments='{"destination": "desk"}')
+    script = Script(steps=(Say("somebody else"), Wait(300), Leave()), replies=(connects,))
+    caller = Caller(script=script, refers=(RestFault(kind="no answer"),))
+    assert not simulate(quiet(caller, drain_at=400)).broken
+    monkeypatch.setattr("daemon.calls.referral.refer", stubborn)
+    assert "a_transfer_is_never_repeated_blindly" in broken_names(simulate(quiet(caller, drain_at=400)))
 
 
 def test_every_invariant_is_named() -> None:

@@ -6,8 +6,9 @@ import structlog
 import trio
 from structlog.typing import EventDict, WrappedLogger
 
-from daemon.app import make_setting, serve_calls
+from daemon.app import make_server, make_setting, make_verifier, serve_calls
 from daemon.calls.supervisor import Supervisor
+from daemon.config import HttpTool
 from daemon.core.journal import Record
 from daemon.ledger.memory import MemoryLedger
 from daemon.observe.feed import Feed
@@ -15,11 +16,14 @@ from daemon.operate.stop import Stop
 from daemon.operate.systemd import Notifier
 from daemon.platforms.xai import Xai
 from daemon.sandbox.switchboard import Switchboard
+from daemon.web.quiet import Quiet
 from tests.configured import API_KEY
+from tests.recorded import MemoryRecorder
 from tests.simulation.listener import MemoryListener
 from tests.simulation.platform import Line, Platform
 from tests.simulation.scenario import Scenario
 from tests.simulation.senders import Sender
+from tests.simulation.tools import Run, SimulatedTool
 from tests.simulation.trace import Trace
 
 EPOCH = 1_790_000_000.0
@@ -56,9 +60,20 @@ class World:
         feed.watch(self._record)
         self.client = self.platform.client(config.platform.xai.base_url, API_KEY)
         xai = Xai(config.platform.xai, self.client, self.platform.dial)
-        self.setting = make_setting(config, xai, MemoryLedger(), feed, self.wall, random.Random(scenario.seed))
+        self.runs: list[Run] = []
+        """Every run of a tool."""
+        tools = {
+            name: SimulatedTool(scenario.seed, self.platform, self.runs, idempotent=tool.idempotent)
+            for name, tool in config.tools.items()
+            if isinstance(tool, HttpTool)
+        }
+        ledger, dice = MemoryLedger(), random.Random(scenario.seed)
+        self.recorder = MemoryRecorder()
+        self.setting = make_setting(config, xai, ledger, feed, self.wall, dice, tools, recorder=self.recorder)
         self.collector = self.setting.collector
         self.supervisor = Supervisor(self.setting)
+        verifier = make_verifier(config, self.wall)
+        self.server = make_server(self.setting, self.supervisor, [self.listener], verifier, Quiet())
         self.stop = Stop()
 
     def right(self) -> float:
@@ -144,7 +159,7 @@ class World:
         async with self.client, trio.open_nursery() as root:
             root.start_soon(self._end, root, name="the end of the daemon")
             code = await serve_calls(
-                self.setting, self.supervisor, [self.listener], self.stop, Notifier(""), lambda _: None
+                self.setting, self.supervisor, self.server, self.stop, Notifier(""), lambda _: None
             )
             self.trace.note("daemon", f"exit code {code}")
         self.live_at_end = self.supervisor.live

@@ -66,7 +66,7 @@ def test_the_tolerance_is_inclusive(offset: int) -> None:
 
 def test_the_tolerance_can_be_set() -> None:
     headers = sign(CONTENT, at=NOW - 6)
-    with pytest.raises(WebhookRefused, match="stale"):
+    with pytest.raises(WebhookRefused, match="old_signature"):
         verifier(tolerance=5.0).verify(headers.items(), CONTENT)
 
 
@@ -85,9 +85,9 @@ def test_the_tolerance_can_be_set() -> None:
         ("webhook_timestamp", chr(0xFF11) * 10, "bad_timestamp"),
         ("webhook_timestamp", "9" * 12, "bad_timestamp"),
         ("webhook_timestamp", f"0{NOW}", "bad_timestamp"),
-        ("webhook_timestamp", str(NOW - 301), "stale"),
-        ("webhook_timestamp", str(NOW + 301), "stale"),
-        ("webhook_timestamp", "99999999999", "stale"),
+        ("webhook_timestamp", str(NOW - 301), "old_signature"),
+        ("webhook_timestamp", str(NOW + 301), "old_signature"),
+        ("webhook_timestamp", "99999999999", "old_signature"),
         ("webhook_timestamp", str(NOW + 1), "bad_signature"),
         ("webhook_signature", "", "malformed_signature"),
         ("webhook_signature", "v1", "malformed_signature"),

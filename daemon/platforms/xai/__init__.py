@@ -26,12 +26,28 @@ class Xai:
     """xAI, ready to use; see `platforms.base.Platform` for what each part promises."""
 
     def __init__(self, config: XaiPlatform, client: httpx.AsyncClient, dial: Dial) -> None:
-        self._realtime = Realtime(config, dial)
-        self._control = CallControl(client, hang_up_timeout=config.hang_up_timeout, refer_timeout=config.refer_timeout)
+        self._client = client
+        self._dial = dial
+        self.follow(config)
+
+    def follow(self, config: XaiPlatform) -> None:
+        """Go by another configuration from the next request on, with its key; for the calls in progress, too.
+
+        The addresses and the TLS context stay those it was opened with.
+        """
+        self._client.headers["Authorization"] = f"Bearer {config.api_key.reveal()}"
+        self._realtime = Realtime(config, self._dial)
+        self._control = CallControl(
+            self._client, hang_up_timeout=config.hang_up_timeout, refer_timeout=config.refer_timeout
+        )
 
     def join(self, call_id: str, *, conversation_id: str | None = None) -> AbstractAsyncContextManager[Line]:
         """Open the socket to a call."""
         return self._realtime.join(call_id, conversation_id=conversation_id)
+
+    def converse(self, model: str) -> AbstractAsyncContextManager[Line]:
+        """Open an ordinary session, with nobody on the telephone."""
+        return self._realtime.converse(model)
 
     async def hang_up(self, call_id: str) -> HangUpOutcome:
         """End the caller's leg."""
@@ -41,9 +57,11 @@ class Xai:
         """Transfer the caller."""
         return await self._control.refer(call_id, target_uri)
 
-    def read_webhook(self, body: bytes, webhook_id: str, received_at: float) -> IncomingCall | None:
+    def read_webhook(
+        self, body: bytes, webhook_id: str, received_at: float, keep: frozenset[str] = frozenset()
+    ) -> IncomingCall | None:
         """Read a verified delivery."""
-        return read_webhook(body, webhook_id, received_at)
+        return read_webhook(body, webhook_id, received_at, keep)
 
 
 @asynccontextmanager
@@ -55,7 +73,6 @@ async def open_platform(config: XaiPlatform) -> AsyncIterator[Xai]:
     context = tls_context(config.ca_file)
     client = httpx.AsyncClient(
         base_url=config.base_url,
-        headers={"Authorization": f"Bearer {config.api_key.reveal()}"},
         verify=context,
         trust_env=False,
         timeout=config.hang_up_timeout,

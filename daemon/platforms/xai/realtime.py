@@ -6,10 +6,10 @@ goodbye but keeps the connection. Imports core, errors, platforms.base; never de
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import h11
 import trio
@@ -130,10 +130,19 @@ class Realtime:
         self._path = url.path or "/"
         self._headers = [(b"Authorization", b"Bearer " + config.api_key.reveal().encode())]
 
+    def join(self, call_id: str, *, conversation_id: str | None = None) -> AbstractAsyncContextManager[XaiLine]:
+        """Join a call; see `platforms.base.Platform.join`. A conversation has the id of the call that began it."""
+        query = {"call_id": call_id} | ({"conversation_id": conversation_id} if conversation_id else {})
+        return self._open(query, call_id)
+
+    def converse(self, model: str) -> AbstractAsyncContextManager[XaiLine]:
+        """Open an ordinary session, with a model and nobody on the telephone; like `join` in everything else."""
+        return self._open({"model": model}, "conversation")
+
     @asynccontextmanager
-    async def join(self, call_id: str, *, conversation_id: str | None = None) -> AsyncIterator[XaiLine]:
-        """Join a call; see `platforms.base.Platform.join`."""
+    async def _open(self, query: Mapping[str, str], name: str) -> AsyncIterator[XaiLine]:
         config = self._config
+        resource = f"{self._path}?{urlencode(query, quote_via=quote, safe='')}"
         deadline = trio.current_time() + config.connect_timeout
         raw = await self._open_stream(deadline)
         sieve = AudioFilter(config.max_message) if config.filter_audio else None
@@ -141,10 +150,9 @@ class Realtime:
         joined = False
         try:
             async with trio.open_nursery() as nursery:
-                resource = self._resource(call_id, conversation_id)
                 socket, stream = await self._handshake(nursery, sifted, resource, deadline)
                 line = XaiLine(socket, stream, config.end_close_codes, sieve)
-                nursery.start_soon(line.keep_alive, config.ping_interval, config.ping_timeout, name=f"ping {call_id}")
+                nursery.start_soon(line.keep_alive, config.ping_interval, config.ping_timeout, name=f"ping {name}")
                 joined = True
                 try:
                     yield line
@@ -162,11 +170,6 @@ class Realtime:
         finally:
             # The library leaves the stream open when it was the platform that closed the socket.
             await trio.aclose_forcefully(raw)
-
-    def _resource(self, call_id: str, conversation_id: str | None) -> str:
-        """Path and query. On SIP a conversation's id is the id of the call that began it."""
-        resource = f"{self._path}?call_id={quote(call_id, safe='')}"
-        return f"{resource}&conversation_id={quote(conversation_id, safe='')}" if conversation_id else resource
 
     async def _open_stream(self, deadline: float) -> trio.abc.Stream:
         with trio.move_on_at(deadline):

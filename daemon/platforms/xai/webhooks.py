@@ -1,7 +1,8 @@
 """Reading xAI's `realtime.call.incoming` webhook, after its signature was verified.
 
 Imports core, errors and msgspec. A signed body is still data from elsewhere: everything but the call's id may be
-missing or odd, the id is checked because it goes into URLs and logs, and header text never leaves this module.
+missing or odd, the id is checked because it goes into URLs and logs, and of headers only what core.sip makes of them
+leaves this module.
 """
 
 import re
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from daemon.core.incoming import IncomingCall
-from daemon.core.sip import header, phone_number
+from daemon.core.sip import header, kept, phone_number
 from daemon.errors import WebhookRefused
 
 T = TypeVar("T")
@@ -34,7 +35,9 @@ class _Incoming(msgspec.Struct):
     created_at: Any = None
 
 
-def read_webhook(body: bytes, webhook_id: str, received_at: float) -> IncomingCall | None:
+def read_webhook(
+    body: bytes, webhook_id: str, received_at: float, keep: frozenset[str] = frozenset()
+) -> IncomingCall | None:
     """Read the body; None for an event of another type, which is none of our business."""
     kind = _decode(body, _Envelope).type
     if kind is None:
@@ -52,6 +55,7 @@ def read_webhook(body: bytes, webhook_id: str, received_at: float) -> IncomingCa
         called=_number(headers, "To"),
         caller=_number(headers, "From"),
         created_at=event.created_at if isinstance(event.created_at, int | float) else None,
+        headers=kept(headers, keep),
         received_at=received_at,
     )
 

@@ -38,6 +38,7 @@ def _calls() -> None:
         sa.Column("place", sa.Text, nullable=False),
         sa.Column("version", sa.Text, nullable=False),
         sa.Column("started_at", sa.Double, nullable=False),
+        sa.Column("lease", sa.Double, nullable=False),
         sa.Column("lease_until", sa.Double, nullable=False),
         sa.Column("relieved_at", sa.Double),
         sa.Column("ended_at", sa.Double),
@@ -88,14 +89,22 @@ def _what_happens() -> None:
     )
     op.create_table(
         "effects",
-        sa.Column("call_id", sa.Text, primary_key=True),
-        sa.Column("use_id", sa.Text, primary_key=True),
+        sa.Column("id", _SERIAL, primary_key=True, autoincrement=True),
+        sa.Column("call_id", sa.Text, nullable=False),
+        sa.Column("use_id", sa.Text, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("arguments", sa.Text, nullable=False),
         sa.Column("begun_at", sa.Double, nullable=False),
         sa.Column("output", sa.Text),
         sa.Column("ended_at", sa.Double),
         sa.Column("told", sa.Boolean, nullable=False),
+        sa.UniqueConstraint("call_id", "use_id", name="effects_once"),
+    )
+    op.create_table(
+        "writers",
+        sa.Column("writer", sa.Text, primary_key=True),
+        sa.Column("written", sa.BigInteger, nullable=False),
+        sa.Column("at", sa.Double, nullable=False),
     )
 
 
@@ -128,7 +137,7 @@ def _work() -> None:
         sa.Column("done_at", sa.Double),
         sa.Column("result", sa.Text),
     )
-    _partial_index("orders_open", "orders", "epoch", "taken_at IS NULL")
+    _partial_index("orders_open", "orders", "epoch", "done_at IS NULL")
 
 
 def _partial_index(name: str, table: str, column: str, where: str) -> None:

@@ -1,0 +1,3 @@
+"""The name of the command, wherever it is installed."""
+
+PROGRAM = "callwarden"
