@@ -21,8 +21,8 @@ example: setup  ## Play a call to the appointment line in examples/, end to end,
 test: setup  ## Run the tests
 	@$(BIN)/pytest -q -n auto --dist worksteal
 
-exhaust: setup  ## Run what takes long: every checkpoint cancelled, 500 live calls, 1000 deliveries
-	@CALLWARDEN_EXHAUSTIVE=1 $(BIN)/pytest -q -n auto tests/calls/test_cancellations.py tests/numbers/test_routing.py
+exhaust: setup  ## Run what takes long: every checkpoint cancelled, frames fuzzed, 500 live calls, 1000 deliveries
+	@CALLWARDEN_EXHAUSTIVE=1 $(BIN)/pytest -q -n auto tests/calls/test_cancellations.py tests/numbers/test_routing.py tests/platforms/test_frames_filter.py
 	@$(BIN)/pytest -q -m exhaustive --deselect tests/process/test_consoles.py
 	@$(BIN)/pytest -q -m exhaustive tests/process/test_consoles.py
 
@@ -74,6 +74,7 @@ format: setup  ## Rewrite the sources in the house format
 lock:  ## Renew requirements/ from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml -o requirements/runtime.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml --group dev -o requirements/dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml --group bench -o requirements/bench.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group fuzz -o requirements/fuzz.txt
 
 install: setup  ## Install into PREFIX (/opt/callwarden) below DESTDIR, with units, configuration, man page, completion

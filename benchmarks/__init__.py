@@ -1,1 +1,1 @@
-"""Measurements. Imports the product and the tests' stand-ins; imported by nothing."""
+"""Benchmarks: `make bench` compares the product with its peers, `make bench-quick` with what it was; see README.md."""

@@ -165,7 +165,8 @@ async def test_address_in_use(tmp_path: Path) -> None:
         config = configuration()
         ledger = msgspec.structs.replace(config.ledger, url=f"sqlite:///{tmp_path}/ledger.db")
         config = msgspec.structs.replace(config, server=Server(bind=(bind,)), ledger=ledger)
-        with pytest.RaisesGroup(pytest.RaisesExc(StartError, match=f"another process listens on {bind}")):
+        refused = pytest.RaisesExc(StartError, match=f"another process listens on {bind}")
+        with pytest.RaisesGroup(refused, flatten_subgroups=True):
             await run_daemon(config)
 
 

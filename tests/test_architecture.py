@@ -54,6 +54,7 @@ NURSERY_OWNERS = {
     "deliveries/sender.py": "the deliveries on their way",
     "ledger/open.py": "what keeps the ledger",
     "observe/eventfile.py": "the writer of the events file",
+    "platforms/xai/__init__.py": "the ears",
     "observe/recorder.py": "the writer of recordings",
     "platforms/xai/realtime.py": "one socket's reader and ping",
     "web/connection.py": "one connection's request",

@@ -286,4 +286,6 @@ class Call:
                     self.remember(entry)
                 case RunTool(use):
                     self.toolbox.run(use)
-        self.timer.deadline = self.conversation.deadline
+        # Every word moves it further away; then the timer finds out by itself when it wakes, which is cheaper.
+        if (deadline := self.conversation.deadline) < self.timer.deadline:
+            self.timer.deadline = deadline

@@ -103,6 +103,8 @@ class XaiPlatform(Struct, frozen=True, kw_only=True):
     """WebSocket close codes that mean the call is over; any other is a broken connection."""
     max_message: Size = 4 * 1024 * 1024
     """Bytes of one WebSocket message beyond which the connection is given up."""
+    filter_audio: bool = True
+    """Whether audio, which nobody here needs, is discarded before it is decoded; without, it is decoded first."""
 
 
 class Platforms(Struct, frozen=True, kw_only=True):

@@ -27,8 +27,9 @@ from daemon.ledger.inserting import insert_new, insert_or_update
 from daemon.ledger.schema import DbNow, entries, turns, writers
 from daemon.ledger.text import as_json, key
 
-DELAY = 0.5
-"""Seconds for which records come together; what a power cut may cost, at most."""
+DELAY = 1.0
+"""Seconds for which records come together; what a power cut may cost, at most. Of words in the making, of which there
+are some in this time, one is written."""
 GROUP = 250
 """Records in a transaction; SQLite's claims wait for one at the most."""
 # Seconds for writing a group; nobody waits for it.

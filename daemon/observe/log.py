@@ -7,6 +7,7 @@ the URL, and with it the call's id, of every request. How lines get out without 
 """
 
 import contextlib
+import json
 import logging
 import os
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal, TextIO, cast
 
+import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
@@ -188,8 +190,19 @@ _EXCEPTIONS: Sequence[Processor] = (
 _TEXTS: Sequence[Processor] = (structlog.processors.format_exc_info,)
 
 
+def _encode(entry: object, **_: object) -> str:
+    """Make JSON of a line, quickly; what JSON doesn't know is shown as Python shows it."""
+    try:
+        return msgspec.json.encode(entry, enc_hook=repr).decode()
+    except (UnicodeError, TypeError):  # half a character of somebody else's, or a key that is no text
+        return json.dumps(entry, default=repr)
+
+
+_as_json = structlog.processors.JSONRenderer(_encode)
+
+
 def _json() -> Sequence[Processor]:
-    return (structlog.processors.JSONRenderer(),)
+    return (_as_json,)
 
 
 def _console(*, colors: bool) -> Sequence[Processor]:
@@ -201,12 +214,12 @@ def _console(*, colors: bool) -> Sequence[Processor]:
 
 
 def _as_datagram(logger: WrappedLogger, method: str, event: EventDict) -> bytes:
-    message = structlog.processors.JSONRenderer()(logger, method, dict(event))
+    message = _as_json(logger, method, dict(event))
     return journald.encode(str(event.get("level")), str(message), event)
 
 
 def _with_priority(logger: WrappedLogger, method: str, event: EventDict) -> str:
-    line = structlog.processors.JSONRenderer()(logger, method, event)
+    line = _as_json(logger, method, event)
     return f"<{journald.priority(event.get('level'))}>{line!s}"
 
 

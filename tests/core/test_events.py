@@ -339,6 +339,9 @@ def test_audio_is_told_from_all_else(wire: Wire, spelling: Wire) -> None:
     frame = json.dumps(wire, **spelling)
     assert ev.is_audio(frame) is (wire["type"] in AUDIO)
     assert ev.is_audio(json.dumps({"type": wire["type"], **wire}, **spelling)) is (wire["type"] in AUDIO)
+    data = frame.encode()
+    assert ev.is_audio_at(b"{" + data + data, 1, 1 + len(data)) is (wire["type"] in AUDIO)
+    assert not ev.is_audio_at(data, 0, 10)
 
 
 def test_audio_that_hides_its_type_behind_much_else_is_only_missed() -> None:

@@ -19,13 +19,15 @@ from daemon.platforms.xai.realtime import Realtime, XaiLine
 KEY = "xai-test-key"
 CALL = "7d0c3c6e-0f62-4c1f-9a55-1d2b1f4e8a10"
 
+DEFAULTS: dict[str, Any] = {"websocket_url": "ws://voice.test:8443/v1/realtime"}
+"""What a platform is configured with unless a test says otherwise."""
+
 Handler = Callable[[trio.abc.Stream], Awaitable[object]]
 Pair = Callable[[], tuple[trio.abc.Stream, trio.abc.Stream]]
 
 
 def configured(**changes: Any) -> XaiPlatform:
-    settings: dict[str, Any] = {"websocket_url": "ws://voice.test:8443/v1/realtime", **changes}
-    return XaiPlatform(api_key=Secret(KEY), **settings)
+    return XaiPlatform(api_key=Secret(KEY), **{**DEFAULTS, **changes})
 
 
 def key_pressed(key: str) -> str:
@@ -49,7 +51,7 @@ class Peer:
         self.closed_with: int | None = None
         self.gone = trio.Event()
         """Set when the client has closed the connection below the WebSocket."""
-        self._wire = WSConnection(ConnectionType.SERVER)
+        self.wire = WSConnection(ConnectionType.SERVER)
         self._text = ""
 
     async def attend(self, until: Callable[[], bool] = lambda: False) -> None:
@@ -62,8 +64,8 @@ class Peer:
             if not data:
                 self.gone.set()
                 return
-            self._wire.receive_data(bytes(data))
-            for event in self._wire.events():
+            self.wire.receive_data(bytes(data))
+            for event in self.wire.events():
                 await self._take(event)
 
     async def _take(self, event: Event) -> None:
@@ -93,7 +95,7 @@ class Peer:
             await self.stream.send_all(b"\x89\x02hi")
         if self.answers_close:
             with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-                if self._wire.state.name == "REMOTE_CLOSING":
+                if self.wire.state.name == "REMOTE_CLOSING":
                     await self.send(event.response())
             if not self.keeps_tcp_open:
                 await self._stop_sending()
@@ -103,7 +105,7 @@ class Peer:
             await self.stream.send_stream.aclose()
 
     async def send(self, event: Event) -> None:
-        await self.stream.send_all(self._wire.send(event))
+        await self.stream.send_all(self.wire.send(event))
 
     async def say(self, *texts: str) -> None:
         for text in texts:

@@ -16,7 +16,8 @@ from daemon.core.events import DigitPressed, MalformedEvent, UnknownEvent
 from daemon.core.frames import Frame, ResponseCreate, encode, spoken_exactly
 from daemon.errors import CallNotFound, NotAuthorized, PlatformError, PlatformRefused, PlatformUnavailable
 from daemon.platforms.base import Line, LineEnd
-from daemon.platforms.xai.realtime import SEND_TIMEOUT, Realtime, XaiLine, tcp_dial
+from daemon.platforms.xai.dialling import tcp_dial
+from daemon.platforms.xai.realtime import SEND_TIMEOUT, Realtime, XaiLine
 from tests.platforms.fakes import (
     CALL,
     KEY,
@@ -34,6 +35,8 @@ from tests.platforms.fakes import (
     served,
     unused_port,
 )
+
+pytestmark = pytest.mark.usefixtures("both_ways")
 
 AUDIO = '{"event_id":"e1","type":"response.output_audio.delta","delta":"AAAA"}'
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\n"
@@ -616,9 +619,10 @@ async def test_the_platform_breaks_the_protocol(data: bytes, code: int, autojump
     assert trio.current_time() < 0.5
 
 
-async def test_a_message_that_is_too_long(autojump_clock: Clock) -> None:
+@pytest.mark.parametrize("words", ["x", AUDIO])
+async def test_a_message_that_is_too_long(words: str, autojump_clock: Clock) -> None:
     async with joined(max_message=1000) as (line, peer):
-        await peer.say("x" * 1001)
+        await peer.say(words.ljust(1001, "x"))
         assert await keys(line) == []
         assert end_of(line) == LineEnd(lost=True, why="closed with 1009 (Exceeded maximum message size: 1000 bytes)")
     assert peer.closed_with == 1009

@@ -2,7 +2,8 @@ import pytest
 import trio
 from trio.testing import memory_stream_pair
 
-from daemon.platforms.xai.stream import WatchedStream
+from daemon.platforms.xai.frames_filter import AudioFilter
+from daemon.platforms.xai.stream import SiftedStream, WatchedStream
 
 
 class Watch:
@@ -74,3 +75,56 @@ async def test_a_cancelled_read_is_no_end_and_loses_nothing(autojump_clock: trio
     assert watch.ends == 0
     await watch.theirs.send_all(b"late")
     assert await watch.stream.receive_some() == b"late"
+
+
+# Without audio
+
+HEAD = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+AUDIO = b"\x81\x2e" + b'{"type":"response.output_audio.delta","a":"AA"}'[:46]
+PING = b"\x89\x01?"
+
+
+class Sifted:
+    """A sifted stream, its other end, and its filter."""
+
+    def __init__(self) -> None:
+        self.ours, self.theirs = memory_stream_pair()
+        self.sieve = AudioFilter(1000)
+        self.stream = SiftedStream(self.ours, self.sieve)
+
+
+async def test_audio_is_no_reason_to_wake_anybody(autojump_clock: trio.testing.MockClock) -> None:
+    sifted = Sifted()
+    await sifted.theirs.send_all(HEAD)
+    assert await sifted.stream.receive_some() == HEAD
+    await sifted.theirs.send_all(AUDIO + AUDIO)
+    with trio.move_on_after(1) as patience:
+        await sifted.stream.receive_some()
+    assert patience.cancelled_caught
+    assert sifted.sieve.dropped == 2
+    await sifted.theirs.send_all(AUDIO[:20])
+    with trio.move_on_after(1) as patience:
+        await sifted.stream.receive_some()
+    assert patience.cancelled_caught
+    await sifted.theirs.send_all(AUDIO[20:] + PING)
+    assert await sifted.stream.receive_some() == PING
+    assert sifted.sieve.dropped == 3
+
+
+async def test_what_was_held_comes_out_at_the_end() -> None:
+    sifted = Sifted()
+    await sifted.theirs.send_all(HEAD + AUDIO[:20])
+    assert await sifted.stream.receive_some() == HEAD
+    await sifted.theirs.aclose()
+    assert await sifted.stream.receive_some() == AUDIO[:20]
+    assert await sifted.stream.receive_some() == b""
+    assert await sifted.stream.receive_some() == b""
+
+
+async def test_the_way_out_is_not_sifted() -> None:
+    sifted = Sifted()
+    await sifted.stream.wait_send_all_might_not_block()
+    await sifted.stream.send_all(AUDIO)
+    assert await sifted.theirs.receive_some() == AUDIO
+    await sifted.stream.aclose()
+    assert await sifted.theirs.receive_some() == b""

@@ -146,6 +146,7 @@ def test_a_webhook_is_read() -> None:
     assert (incoming.call_id, incoming.webhook_id, incoming.received_at) == (CALL, "msg-1", 3.0)
 
 
+@pytest.mark.usefixtures("both_ways")
 async def test_one_call_on_the_sandbox(autojump_clock: trio.testing.MockClock) -> None:
     switchboard = Switchboard(KEY)
     async with trio.open_nursery() as nursery:
@@ -169,6 +170,7 @@ async def test_one_call_on_the_sandbox(autojump_clock: trio.testing.MockClock) -
             assert await platform.hang_up(call.id) is HangUpOutcome.ALREADY_OVER
 
 
+@pytest.mark.usefixtures("both_ways")
 async def test_a_caller_of_the_sandbox_leaves(autojump_clock: trio.testing.MockClock) -> None:
     switchboard = Switchboard(KEY)
     async with trio.open_nursery() as nursery:

@@ -6,7 +6,7 @@ frame into one of them. Field names are the wire's own unless a docstring says o
 may be missing, because live frames leave out what the documentation promises. Imports msgspec only.
 """
 
-from daemon.core.events.decoding import Event, decode, is_audio
+from daemon.core.events.decoding import AUDIO_WINDOW, Event, decode, is_audio, is_audio_at
 from daemon.core.events.hearing import (
     CheckInTriggered,
     DigitPressed,
@@ -67,6 +67,7 @@ from daemon.core.events.tooling import (
 )
 
 __all__ = [
+    "AUDIO_WINDOW",
     "AudioDelta",
     "AudioDeltaAlias",
     "AudioDone",
@@ -120,4 +121,5 @@ __all__ = [
     "Usage",
     "decode",
     "is_audio",
+    "is_audio_at",
 ]

@@ -71,13 +71,20 @@ _known_types = frozenset(kind.__struct_config__.tag for kind in get_args(KnownEv
 # Nine frames of ten are audio that we do not need. Their type stands within the first bytes, whatever short keys
 # come before it. Quotes inside a JSON string are escaped, so words in a transcript can't look like this, and what
 # stands inside an inner object or array doesn't count.
-_AUDIO = re.compile(r'\s*\{[^{\[]*"type"\s*:\s*"response\.(?:output_)?audio\.delta"')
-_AUDIO_WINDOW = 160
+_AUDIO = r'\s*\{[^{\[]*"type"\s*:\s*"response\.(?:output_)?audio\.delta"'
+_audio_text, _audio_bytes = re.compile(_AUDIO), re.compile(_AUDIO.encode())
+AUDIO_WINDOW = 160
+"""Characters within which the type of a frame is looked for."""
 
 
 def is_audio(frame: str) -> bool:
     """Whether a frame is a piece of audio, found without parsing it. May miss one; never takes another for one."""
-    return _AUDIO.match(frame, 0, _AUDIO_WINDOW) is not None
+    return _audio_text.match(frame, 0, AUDIO_WINDOW) is not None
+
+
+def is_audio_at(data: bytes, begin: int, end: int) -> bool:
+    """Whether the text of a frame that stands at `data[begin:end]`, or only its beginning, is a piece of audio."""
+    return _audio_bytes.match(data, begin, min(end, begin + AUDIO_WINDOW)) is not None
 
 
 def decode(frame: str | bytes) -> Event:

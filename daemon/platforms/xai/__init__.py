@@ -1,19 +1,23 @@
 """xAI's Voice Agent API as a platform: REST for call control, a WebSocket per call, a webhook per caller.
 
-`open_platform` is the only way in; it owns the one HTTP client and the one TLS context of the process.
+`open_platform` is the only way in; it owns the one HTTP client and the one TLS context of the process, and a nursery
+for the ears, which read the sockets of all calls.
 """
 
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 
 import httpx
+import trio
 
 from daemon.config import XaiPlatform
 from daemon.core.incoming import IncomingCall
 from daemon.errors import StartError
 from daemon.platforms.base import HangUpOutcome, Line, ReferOutcome
-from daemon.platforms.xai.realtime import Dial, Realtime, tcp_dial
+from daemon.platforms.xai.dialling import Dial, tcp_dial
+from daemon.platforms.xai.ears import Ears
+from daemon.platforms.xai.realtime import Realtime
 from daemon.platforms.xai.rest import CallControl
 from daemon.platforms.xai.webhooks import read_webhook
 
@@ -62,25 +66,32 @@ class Xai:
 
 @asynccontextmanager
 async def open_platform(config: XaiPlatform) -> AsyncIterator[Xai]:
-    """Open the HTTP client and keep it until the block is left.
+    """Open the HTTP client, and keep it and the ears until the block is left.
 
     The client never follows redirects and ignores proxy variables: the API key goes to the configured host only.
     """
     context = tls_context(config.ca_file)
-    async with httpx.AsyncClient(
+    client = httpx.AsyncClient(
         base_url=config.base_url,
         verify=context,
         trust_env=False,
         timeout=config.hang_up_timeout,
         # Hanging up every call at once must not wait for a place among transfers that are still ringing.
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-    ) as client:
-        yield Xai(config, client, tcp_dial(config.websocket_url, context))
+    )
+    with closing(Ears()) as ears:
+        async with client, trio.open_nursery() as nursery:
+            nursery.start_soon(ears.run, name="ears")
+            yield Xai(config, client, tcp_dial(config.websocket_url, context, ears))
+            nursery.cancel_scope.cancel(reason="the platform is closed")
 
 
 def tls_context(ca_file: str) -> ssl.SSLContext:
     """The TLS context that REST and every socket share: building one reads all roots and takes tens of ms."""
     try:
-        return ssl.create_default_context(cafile=ca_file or None)
+        context = ssl.create_default_context(cafile=ca_file or None)
     except (OSError, ssl.SSLError) as error:
         raise StartError(f"cannot read certificates from {ca_file or 'the system'}: {error}") from error
+    # Nobody needs it, and `tls_stream.py` is simpler without.
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    return context

@@ -5,9 +5,8 @@ handshake is done or its time is up, because the library's own context manager w
 goodbye but keeps the connection. Imports core, errors, platforms.base; never decides what a lost line means.
 """
 
-import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import cast
 from urllib.parse import quote, urlencode, urlsplit
@@ -23,8 +22,10 @@ from daemon.core.events import Event, decode, is_audio
 from daemon.core.frames import Frame, encode
 from daemon.errors import PlatformError, PlatformUnavailable
 from daemon.platforms.base import LineEnd
+from daemon.platforms.xai.dialling import Dial
+from daemon.platforms.xai.frames_filter import AudioFilter
 from daemon.platforms.xai.refusals import refusal
-from daemon.platforms.xai.stream import WatchedStream
+from daemon.platforms.xai.stream import WatchedStream, sift
 
 # One frame of ours is at most some kilobytes; a peer that doesn't take it in this time has stopped reading.
 SEND_TIMEOUT = 5.0
@@ -35,37 +36,20 @@ _RECEIVE_BYTES = 65536
 # What the library's reader dies of when a handshake is answered with something else.
 _NONSENSE = (h11.ProtocolError, wsproto.utilities.ProtocolError, UnicodeError)
 
-Dial = Callable[[], Awaitable[trio.abc.Stream]]
-"""Opens a byte stream to the platform, TLS included. Raises OSError or trio.BrokenResourceError."""
-
-
-def tcp_dial(websocket_url: str, context: ssl.SSLContext) -> Dial:
-    """Dial a `ws://` or `wss://` URL over TCP, trying the host's addresses side by side."""
-    url = urlsplit(websocket_url)
-    host, tls = url.hostname or "", url.scheme == "wss"
-    port = url.port or (443 if tls else 80)
-
-    async def dial() -> trio.abc.Stream:
-        stream = await trio.open_tcp_stream(host, port)
-        if not tls:
-            return stream
-        secure = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
-        try:
-            await secure.do_handshake()
-        except BaseException:
-            await trio.aclose_forcefully(secure)
-            raise
-        return secure
-
-    return dial
-
 
 class XaiLine:
     """One joined call's socket; see `platforms.base.Line`."""
 
-    def __init__(self, socket: WebSocketConnection, stream: trio.abc.Stream, end_codes: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        socket: WebSocketConnection,
+        stream: trio.abc.Stream,
+        end_codes: tuple[int, ...],
+        sieve: AudioFilter | None = None,
+    ) -> None:
         self._socket = socket
         self._stream = stream
+        self._sieve = sieve
         self._end_codes = end_codes
         self._failure: str | None = None
         self._dropped: Counter[str] = Counter()
@@ -74,7 +58,8 @@ class XaiLine:
     @property
     def dropped(self) -> dict[str, int]:
         """Frames discarded unread, by kind."""
-        return dict(self._dropped)
+        early = Counter(audio=self._sieve.dropped) if self._sieve is not None else Counter[str]()
+        return dict(+(self._dropped + early))
 
     async def send(self, frame: Frame) -> bool:
         """Send one frame whole: a cancel in the middle of it would spoil the close as well."""
@@ -160,11 +145,13 @@ class Realtime:
         resource = f"{self._path}?{urlencode(query, quote_via=quote, safe='')}"
         deadline = trio.current_time() + config.connect_timeout
         raw = await self._open_stream(deadline)
+        sieve = AudioFilter(config.max_message) if config.filter_audio else None
+        sifted = raw if sieve is None else sift(raw, sieve)
         joined = False
         try:
             async with trio.open_nursery() as nursery:
-                socket, stream = await self._handshake(nursery, raw, resource, deadline)
-                line = XaiLine(socket, stream, config.end_close_codes)
+                socket, stream = await self._handshake(nursery, sifted, resource, deadline)
+                line = XaiLine(socket, stream, config.end_close_codes, sieve)
                 nursery.start_soon(line.keep_alive, config.ping_interval, config.ping_timeout, name=f"ping {name}")
                 joined = True
                 try:
