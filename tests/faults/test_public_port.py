@@ -22,6 +22,8 @@ from tests.faults.scene import LEAVES, PATH, QUICK, Seen, live, proven, signatur
 from tests.ledger.house import House, incoming
 from tests.web import test_attacks, test_serve
 
+pytestmark = pytest.mark.exhaustive  # what each rests on is tested in tests/web in milliseconds
+
 OTHER = "whsec_" + "b3RoZXJz" * 5
 
 
@@ -286,7 +288,6 @@ async def test_f14_connections_and_descriptors_run_out(
         seen(without_descriptors="accepting goes on once there are some")
 
 
-@pytest.mark.exhaustive
 async def test_f15_smuggling_through_proxies(tmp_path: Path, seen: Seen) -> None:
     """Two lengths at once, and bodies that are too large, through nginx and HAProxy with the shipped files.
 
