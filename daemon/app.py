@@ -86,8 +86,7 @@ async def run_daemon(
     and only before READY.
     """
     systemd, feed = systemd or Systemd.take_over(), Feed(wall)
-    instruments, notifier = Instruments(feed), systemd.notifier
-    stop = Stop(managed=notifier.heard)
+    instruments, notifier, stop = Instruments(feed), systemd.notifier, Stop(managed=systemd.notifier.heard)
     async with (
         open_ledger(config, feed.watch) as opened,
         open_platform(config.platform.xai) as platform,
@@ -113,12 +112,11 @@ async def run_daemon(
             _tell_ready(addresses(listeners), sorted(config.agents), notifier, recovered)
             task_status.started(addresses(listeners))
 
-        equip, told = partial(_equip, later), instruments.metrics.reload
-        reloader = Reloader(read, equip, supervisor, verifier, platform, stop, notifier, noted=told)
+        equip, heir = partial(_equip, later), partial(why_no_heir, opened.health, read)
+        reloader = Reloader(read, equip, supervisor, verifier, platform, stop, notifier, instruments.metrics.reload)
         parts = Parts(supervisor, server, quiet, opened, reloader, stop, systemd)
         async with operating(config, parts, instruments):
             past = Past(orphans=opened.orphans, news=opened.keeper.news, report=opened.keeper.report)
-            heir = partial(why_no_heir, opened.health, read)
             code = await serve_calls(setting, supervisor, server, stop, notifier, ready, past, heir)
             await _deliver_the_last(config, opened, stop)
     structlog.get_logger().info("stopped", code=code)
