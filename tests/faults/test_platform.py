@@ -13,6 +13,7 @@ from trio.testing import MockClock
 
 from daemon.core import journal
 from daemon.core.receipts import Receipt
+from daemon.platforms.xai.frames_filter import MOST_PIECES
 from daemon.sandbox.script import Emit, Leave, Press, Reply, Say, Script, Use, Wait
 from tests.calls import test_attending, test_joining
 from tests.configured import configuration, with_xai
@@ -236,6 +237,17 @@ async def test_f29_frames_too_large_and_too_many(autojump_clock: MockClock, seen
             await trio.sleep(1)
             assert peer.pongs_heard == 5000
         seen(pings="5000 answered")
+        async with joined(max_message=1000) as (line, peer):
+            await peer.stream.send_all(b"\x01\x01x")
+            for _ in range(10):
+                await peer.stream.send_all(b"\x00\x00" * 10_000)
+                await trio.sleep(0.1)
+                if peer.gone.is_set():
+                    break
+            assert [event async for event in line] == []
+            assert line.end is not None
+            assert line.end.lost
+        seen(empty_pieces=f"ended after {MOST_PIECES} of one message")
 
 
 @pytest.mark.parametrize("what", GARBAGE)
