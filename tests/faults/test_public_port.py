@@ -298,6 +298,7 @@ async def test_f15_smuggling_through_proxies(tmp_path: Path, seen: Seen) -> None
     with proven(seen):
         for name in ("nginx", "haproxy"):
             need(name)
+            await trio.Path(tmp_path / f"{name}-bodies").mkdir()
             async with test_proxies.standing(name, tmp_path) as (proxy, backends, _):
                 for head in (two, two.replace(b"chunked", b"xchunked"), two.replace(b"\r\n", b"\n")):
                     async with await proxy.stream() as stream:

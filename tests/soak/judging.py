@@ -15,6 +15,8 @@ LONG_ENOUGH = 90.0
 """Seconds that samples must span for their slope to say something."""
 GROWTH = 2.0
 """KiB of memory that a call may leave behind, on the median: less than its transcript alone."""
+LEDGER = 2 * 2 * 5 + 1
+"""Descriptors of SQLite at the most: file and log of each connection that two pools keep, and the index of the log."""
 SPARE = 4
 """Descriptors and tasks by which an idle process may differ: connections that are kept, threads that wait."""
 
@@ -69,10 +71,15 @@ def _costs(run: Soak) -> Iterator[str]:
     if before is None or after is None:
         yield "there is no look at the idle process"
         return
-    if after.descriptors > before.descriptors + SPARE:
-        yield f"{after.descriptors} descriptors are open, and {before.descriptors} in a fresh process"
+    if others(after) > others(before) + SPARE or after.descriptors - others(after) > LEDGER:
+        yield f"descriptors are open: {after.kinds}, and in a fresh process {before.kinds}"
     if after.tasks > before.tasks + SPARE:
         yield f"{after.tasks} tasks are left, and {before.tasks} in a fresh process"
+
+
+def others(sample: Sample) -> int:
+    """Descriptors that are not the ledger's."""
+    return sum(count for kind, count in sample.kinds.items() if not kind.startswith("ledger.db"))
 
 
 def settled(life: Life) -> list[Sample]:
