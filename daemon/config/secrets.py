@@ -26,10 +26,12 @@ _KEY_BYTES: Final = range(24, 65)
 class Secret:
     """A secret text. Only `reveal()` shows it; printing, logging or encoding the box does not."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("_text", "parts")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, parts: tuple["Secret", ...] = ()) -> None:
         self._text = text
+        self.parts = parts
+        """The secrets that were put into the text, if it is not one by itself."""
 
     def reveal(self) -> str:
         """Return the text; call this only where it goes onto the wire or into a signature."""
@@ -62,9 +64,10 @@ class Unfetched(Secret):
 
 
 def every_secret(record: object) -> Iterator[Secret]:
-    """All secrets that a configuration, or a part of it, holds."""
+    """All secrets that a configuration, or a part of it, holds; of a text with secrets in it, these as well."""
     if isinstance(record, Secret):
         yield record
+        yield from record.parts
     elif isinstance(record, msgspec.Struct):
         for name in record.__struct_fields__:
             yield from every_secret(getattr(record, name))
@@ -99,7 +102,8 @@ def fill(text: str, env: Mapping[str, str]) -> Secret:
         ValueError: As `resolve`, and for a reference that is none.
     """
     _check_references(text)
-    return Secret(_REFERENCE.sub(lambda reference: resolve(reference[0], env).reveal(), text))
+    parts = {reference[0]: resolve(reference[0], env) for reference in _REFERENCE.finditer(text)}
+    return Secret(_REFERENCE.sub(lambda reference: parts[reference[0]].reveal(), text), tuple(parts.values()))
 
 
 def _check_references(text: str) -> None:
