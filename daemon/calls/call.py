@@ -217,10 +217,10 @@ class Call:
     def feed(self, given: inputs.Input) -> list[Command]:
         """Give the conversation an input, now; gives what it wants done. The only way anything is told to it."""
         now, conversation = trio.current_time(), self.conversation
-        end_key = conversation.end_key  # before it ends the entry
+        end_key = conversation.handset.end_key  # before it ends the entry
         commands = inputs.apply(conversation, given, now)
         if self.recording is not None:
-            hides, deadline = conversation.hides_keys, conversation.deadline
+            hides, deadline = conversation.handset.hides, conversation.deadline
             self.recording.fed(given, commands, now, deadline, hides_keys=hides, end_key=end_key)
         return commands
 
@@ -265,7 +265,7 @@ class Call:
 
     def take_entry(self, reference: str) -> str | None:
         """Give out, once, what the caller typed for a tool's eyes only."""
-        return self.conversation.take_entry(reference)
+        return self.conversation.handset.entries.take(reference)
 
     def tool_done(self, use_id: str, answer: Answer) -> None:
         """Let the conversation have what a tool gave."""

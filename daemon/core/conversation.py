@@ -67,13 +67,14 @@ class Conversation:
         self.ended = False
         self._ready_timeout = ready_timeout
         self._meter = Meter()
-        self._handset = Handset(agent)
-        self._turns = AgentTurns(agent, self._handset)
+        self.handset = Handset(agent)
+        """What the caller types."""
+        self._turns = AgentTurns(agent, self.handset)
         self._silence = Silence(agent.silence_timeout)
         self._remote = RemoteTools()
         self._answers = AnswerWatch(agent.reply_timeout)
         self._trouble = Trouble(agent, self._turns, self._answers)
-        self._caller = CallerSide(agent, self._handset, self._turns, self._silence, self._answers, self.transcript)
+        self._caller = CallerSide(agent, self.handset, self._turns, self._silence, self._answers, self.transcript)
         self._ready_by = inf
         self._over_by = inf
         self._begins_by = -inf
@@ -103,20 +104,6 @@ class Conversation:
         # A caller who hears ringing is being seen to, though not for ever.
         return self._over_by + (_RINGING if self._turns.transfers.ringing else 0.0)
 
-    @property
-    def hides_keys(self) -> bool:
-        """Whether the keys that the caller presses are not to be written down by anybody, from now on."""
-        return self._handset.hides
-
-    @property
-    def end_key(self) -> str:
-        """The key that ends what the caller types now, and is no part of it; empty for none."""
-        return self._handset.end_key
-
-    def take_entry(self, reference: str) -> str | None:
-        """Give out, once, what was typed for a tool's eyes only; None if there is nothing (any more)."""
-        return self._handset.entries.take(reference)
-
     def usage(self, joined_seconds: float) -> journal.Usage:
         """What the call used so far, if it was joined for so many seconds."""
         return self._meter.usage(joined_seconds)
@@ -124,7 +111,7 @@ class Conversation:
     def between_turns(self, now: float) -> bool:
         """Whether nobody says or does anything right now, so that somebody else could go on with the talk."""
         busy = self.ended or self._ready_by < inf or now < self._begins_by
-        return not busy and pauses(self._turns, self._handset, self._remote, now)
+        return not busy and pauses(self._turns, self.handset, self._remote, now)
 
     def start(self, now: float) -> list[Command]:
         """Configure the session and greet. Both go out at once: the platform works in order."""
@@ -218,7 +205,7 @@ class Conversation:
             match move:
                 case HangUp():
                     self.ended = True
-                    self._handset.entries.forget()
+                    self.handset.entries.forget()
                     return [*commands, move]
                 case SessionUpdate() | ItemCreate() | ResponseCreate() | ResponseCancel():
                     commands.append(SendFrame(self._number(move, now)))

@@ -10,10 +10,11 @@ import msgspec
 from sqlalchemy import Connection
 
 from daemon.ledger.inserting import insert_new
+from daemon.ledger.journal import DELAY
 from daemon.ledger.schema import DbNow, deliveries
 
 # Seconds until the first attempt: by then what happened in the call is written down too, on whichever node.
-FIRST_PAUSE = 1.0
+FIRST_PAUSE = DELAY + 0.5
 _NAMESPACE = uuid.UUID("6b0f4f0e-3f1b-4b0e-9d6e-0c1a9d5e7c11")
 
 

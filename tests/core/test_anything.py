@@ -77,7 +77,7 @@ class Anything(Playbook):
     def play(self, now: float, happening: Happening) -> None:
         if self.conversation.ended and happening == RESUME:
             return
-        before, collecting = len(self.commands), self.conversation._handset.collecting
+        before, collecting = len(self.commands), self.conversation.handset.collecting
         if isinstance(happening, Gave):
             del self.running[happening.use_id]
         super().play(now, happening)
@@ -97,7 +97,7 @@ class Anything(Playbook):
                     self.unsaid = False
                 case _:
                     chosen = type(getattr(command, "entry", None)).__name__ == "MenuChosen"
-                    assert not (chosen and collecting and self.conversation._handset.collecting)
+                    assert not (chosen and collecting and self.conversation.handset.collecting)
 
     def _told(self, use_id: str) -> None:
         self.outputs.append(use_id)

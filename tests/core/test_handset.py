@@ -292,14 +292,14 @@ def test_a_sensitive_entry_is_a_reference() -> None:
     types(call, 5.0, "4711", shown=False)
     hidden = (KeyPressed(digit=None), entry(None, "terminator", 4), ended(5.5))
     call.at(7.0, key("#"), *hidden, gave(entry="entry-1", digits=4))
-    assert call.conversation.take_entry("entry-1") == "4711"
-    assert call.conversation.take_entry("entry-1") is None
+    assert call.conversation.handset.entries.take("entry-1") == "4711"
+    assert call.conversation.handset.entries.take("entry-1") is None
     assert not [line for line in call._played if "4711" in line]
 
 
 def test_from_then_on_no_key_is_shown_in_this_call() -> None:
     call = asked(sensitive=True, max_digits=2)
-    assert call.conversation.hides_keys
+    assert call.conversation.handset.hides
     types(call, 5.0, "4", shown=False)
     call.at(5.5, key("7"), KeyPressed(digit=None), entry(None, "length", 2), ended(4.0), _reference())
     types(call, 6.0, "11", shown=False)
@@ -339,7 +339,7 @@ def test_when_the_call_ends_they_are_forgotten() -> None:
     whole = (KeyPressed(digit=None), entry(None, "length", 1), ended(3.5), gave(entry="entry-1", digits=1))
     call.at(5.0, key("4"), *whole)
     call.at(6.0, ev.decode('{"type": "error", "error": {"type": "timeout"}}'), HangUp(("platform error timeout",)))
-    assert call.conversation.take_entry("entry-1") is None
+    assert call.conversation.handset.entries.take("entry-1") is None
 
 
 def test_nothing_asked_for_needs_nothing() -> None:

@@ -23,6 +23,7 @@ from daemon.deliveries import flush, run, sender
 from daemon.deliveries.schedule import PAUSES
 from daemon.deliveries.sender import PLACES
 from daemon.errors import LedgerUnavailable
+from daemon.ledger import journal as journal_writer
 from daemon.ledger import outbox
 from daemon.ledger.database import Database
 from daemon.ledger.engine import Engines
@@ -364,7 +365,8 @@ async def test_what_happened_last_in_a_call_is_told_too(
     ledger_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sender, "_POLL", 0.02)
-    monkeypatch.setattr(outbox, "FIRST_PAUSE", 0.9)
+    monkeypatch.setattr(journal_writer, "DELAY", 0.2)
+    monkeypatch.setattr(outbox, "FIRST_PAUSE", 0.7)
     endpoint, feed = Endpoint(), Feed(system_clock)
     async with loopback(endpoint) as door:
         config = msgspec.structs.replace(
