@@ -8,7 +8,7 @@ secret, or of what was written in place of a reference, into a message.
 import binascii
 import hmac
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ EXPECTED_REFERENCE: Final = '"${env:NAME}", "${file:/path}" or "${credential:NAM
 
 _REFERENCE: Final = re.compile(r"\$\{(env|file|credential):([^{}]+)\}")
 _ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SHORTEST: Final = 8
 _OF_FOLDER: Final = "callwarden_"
 # Standard Webhooks: between 192 and 512 bits of key.
 _KEY_BYTES: Final = range(24, 65)
@@ -77,6 +78,11 @@ def every_secret(record: object) -> Iterator[Secret]:
     elif isinstance(record, tuple):
         for value in record:
             yield from every_secret(value)
+
+
+def put_into(texts: Iterable[Secret]) -> tuple[str, ...]:
+    """The secrets that were put into these texts, but for what is so short that it may stand anywhere."""
+    return tuple(part.reveal() for text in texts for part in text.parts if len(part.reveal()) >= _SHORTEST)
 
 
 def resolve(reference: str, env: Mapping[str, str]) -> Secret:

@@ -2,10 +2,15 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
 _UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
+
+
+HIDDEN: Final = "****"
+"""What stands in the place of a secret."""
 
 
 def short_number(number: str | None) -> str:
@@ -19,7 +24,7 @@ def masked(text: str, hidden: Iterable[str]) -> str:
     """A text of somebody else's with every one of these secrets struck out, should it repeat one."""
     for secret in sorted(hidden, key=len, reverse=True):
         if secret:
-            text = text.replace(secret, "****")
+            text = text.replace(secret, HIDDEN)
     return text
 
 
@@ -29,7 +34,7 @@ def masked_body(body: bytes, hidden: Iterable[str]) -> bytes:
         written = msgspec.json.encode(secret)[1:-1]
         for form in (secret.encode(errors="surrogatepass"), written, written.replace(b"/", rb"\/")):
             if form:
-                body = body.replace(form, b"****")
+                body = body.replace(form, HIDDEN.encode())
     return body
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 import trio
 
-from daemon.config import every_secret
+from daemon.config import put_into
 from daemon.config.lookups import Lookup
 from daemon.core.durations import format_duration
 from daemon.core.incoming import IncomingCall
@@ -44,8 +44,7 @@ async def look_up(lookup: Lookup, incoming: IncomingCall, fetch: Fetch) -> Found
             if body is None:
                 return Found(result="unknown")
             # A server that tells what it was sent must not tell it the agent.
-            hidden = [secret.reveal() for secret in every_secret(lookup.headers)]
-            return Found(result="found", document=read(masked_body(body, hidden)))
+            return Found(result="found", document=read(masked_body(body, put_into(lookup.headers.values()))))
         except LookupFailed as error:
             return Found(result="failed", why=str(error))
     return Found(result="late", why=f"no answer within {format_duration(lookup.timeout)}")

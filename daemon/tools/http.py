@@ -55,7 +55,7 @@ class HttpTool:
         )
         self._template = RequestTemplate(tool)
         self._unknown = after_unknown(idempotent=tool.idempotent)
-        self._hidden = tuple(secret.reveal() for secret in config.every_secret(tool.headers))
+        self._hidden = config.put_into(tool.headers.values())
 
     @property
     def timeout(self) -> float:

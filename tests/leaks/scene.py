@@ -224,7 +224,7 @@ class Scene:
         path.unlink(missing_ok=True)
         await notify.bind(str(path))
         command = [sys.executable, "-m", "tests.leaks.journalled", str(self.folder / "journal"), "run"]
-        command += ["--config", str(self.config)]
+        command += ["--config", str(self.config), "--events", str(self.folder / "events")]
         with (self.folder / "log").open("ab") as log:
             self.process = await trio.lowlevel.open_process(
                 command,
@@ -294,6 +294,7 @@ class Scene:
     def gather(self) -> None:
         """Take what is in files, and what servers got."""
         self.channel("log").add_files(self.folder / "log")
+        self.channel("events").add_files(self.folder / "events")
         self.channel("ledger").add_files(*(file for file in (self.folder / "state").rglob("*") if file.is_file()))
         self.channel("recordings").add_files(*(self.folder / "recordings").glob("*"))
         for name, channel in (("endpoint", "deliveries"), ("traces", "traces"), ("tool", "tool"), ("lookup", "lookup")):

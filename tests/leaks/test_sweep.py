@@ -158,7 +158,7 @@ async def _operators_look(scene: Scene, call: SandboxCall) -> None:
 
 LOGS = {"log", "journal", "metrics", "traces", "systemd", "commands", "command line"}
 """Where not even a whole number may be."""
-FOR_WORDS = {"platform", "recordings", "answers", "operators", "tool", "lookup"}
+FOR_WORDS = {"platform", "recordings", "events", "answers", "operators", "tool", "lookup"}
 
 
 def _judge(scene: Scene, *, transcripts: bool) -> None:
