@@ -16,6 +16,7 @@ from tests.process.nodes import present, until
 
 pytestmark = pytest.mark.exhaustive
 
+THINKS = Wait(1.5)
 ASK = Reply(f"{canaries.ANSWERED} Type it.", tool="collect_digits", arguments='{"purpose": "card", "sensitive": true}')
 USES = (
     Use("look_up", '{"order": "42"}'),
@@ -27,7 +28,13 @@ USES = (
     Use("nothing_like_it", json.dumps({"words": canaries.GIVEN})),
 )
 PAYS = Script(
-    steps=(Say(f"My name is {canaries.SAID}."), Press(f"{canaries.CARD}#", gap=0.01), Say("More."), Say("Bye.")),
+    steps=(
+        Say(f"My name is {canaries.SAID}."),
+        THINKS,
+        Press(f"{canaries.CARD}#", gap=0.01),
+        Say("More."),
+        Say("Bye."),
+    ),
     replies=(
         ASK,
         Reply(tool="pay", arguments='{"card": "entry-1"}'),
@@ -37,11 +44,13 @@ PAYS = Script(
         Reply("Goodbye.", tool="hang_up", arguments=json.dumps({"reason": f"{canaries.WHY} {canaries.SAID} is done"})),
     ),
     seconds_per_word=0.01,
+    cues=(0, 1, 1),  # nobody types before the agent has asked, however busy the machine is
 )
 REPEATS = Script(
-    steps=(Say("pay"), Press(f"{canaries.CARD}#", gap=0.01), Wait(0.3), Leave()),
+    steps=(Say("pay"), THINKS, Press(f"{canaries.CARD}#", gap=0.01), Wait(0.3), Leave()),
     replies=(ASK, Reply(tool="pay", arguments=json.dumps({"card": canaries.CARD})), Reply("Paid.")),
     seconds_per_word=0.01,
+    cues=(0, 1, 1),
 )
 GOES_AWAY = Script(
     steps=(Say(f"{canaries.SAID}, please."), Wait(1.0), Leave()),
