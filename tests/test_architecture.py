@@ -20,6 +20,7 @@ FLOORS = [
     "control",
     "reload",
     "drain",
+    "console",
     "operate",
     "web",
     "deliveries",
