@@ -94,10 +94,13 @@ class Page:
 
     async def click(self, selector: str) -> None:
         """Click in the middle of an element, as a mouse does; a page that this leads to is waited for."""
-        await self.until(f"!!document.querySelector({json.dumps(selector)})")
-        box = await self.evaluate(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: 'center'}}); "
-            "const b = e.getClientRects()[0]; return [b.x + b.width / 2, b.y + b.height / 2]; })()"
+        # Where it is once nothing lies over it any more: a page may still be taking its place.
+        box = await self.until(
+            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); if (!e) return null; "
+            "e.scrollIntoView({block: 'center'}); const b = e.getClientRects()[0]; "
+            "const [x, y] = [b.x + b.width / 2, b.y + b.height / 2]; "
+            "const there = document.elementFromPoint(x, y); "
+            "return document.readyState === 'complete' && there && e.contains(there) ? [x, y] : null; })()"
         )
         for kind in ("mousePressed", "mouseReleased"):
             await self.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
@@ -147,7 +150,18 @@ class Page:
     async def nameless(self) -> list[str]:
         """Controls that somebody who listens to the page would not know the use of."""
         nodes = (await self.call("Accessibility.getFullAXTree"))["nodes"]
-        roles = {"button", "link", "textbox", "searchbox", "combobox", "checkbox", "table", "navigation", "image", "img"}
+        roles = {
+            "button",
+            "link",
+            "textbox",
+            "searchbox",
+            "combobox",
+            "checkbox",
+            "table",
+            "navigation",
+            "image",
+            "img",
+        }
         return [
             f"{node['role']['value']} {node.get('nodeId')}"
             for node in nodes
@@ -227,7 +241,11 @@ async def browser(folder: Path, *flags: str) -> AsyncIterator[Session]:
     command: Sequence[str] = [CHROMIUM, *_FLAGS, *flags, f"--user-data-dir={profile}", "about:blank"]
     environment = {**os.environ, "HOME": str(folder), "XDG_CONFIG_HOME": str(profile), "XDG_CACHE_HOME": str(profile)}
     process = await trio.lowlevel.open_process(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
         env=environment,
     )
     try:
@@ -254,7 +272,7 @@ async def _address(file: Path, process: trio.Process) -> tuple[str, str]:
     while True:
         assert process.poll() is None, "the browser ended at once"
         try:
-            lines = file.read_text().split()
+            lines = (await trio.Path(file).read_text()).split()
         except FileNotFoundError:
             lines = []
         if len(lines) == 2:

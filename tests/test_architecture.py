@@ -294,6 +294,7 @@ COVERED_BY = {
     "drain.py": "test_app.py",
     "ledger/migrations/env.py": "ledger/test_migrate.py",
     "ledger/migrations/versions/r0001_first.py": "ledger/test_schema.py",
+    "console/visit.py": "console/test_app.py",
     "operate/endpoints.py": "operate/test_api.py",
     "operate/openapi.py": "operate/test_api.py",
     "operate/problems.py": "operate/test_api.py",

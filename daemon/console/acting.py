@@ -13,6 +13,7 @@ from quart_trio.wrappers import TrioResponse
 from daemon.console.notes import Note
 from daemon.console.story import tell
 from daemon.console.visit import Visit, checkpoint
+from daemon.console.words import outcome
 from daemon.core.redaction import printable
 from daemon.errors import CallwardenError, ConfigError, NoSuchDestination, NotNow
 
@@ -45,7 +46,9 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
 async def _hang_up(visit: Visit, fields: Fields) -> str | None:
     reason = printable(fields.get("reason", "")[:_LONGEST_REASON])
     done = await visit.house.desk.hang_up(visit.call_id, reason, visit.visitor.who)
-    return None if done is None else done.says
+    if done is None or done.outcome is None:
+        return None if done is None else done.says
+    return done.says.replace(done.outcome, outcome(done.outcome), 1)
 
 
 async def _transfer(visit: Visit, fields: Fields) -> str | None:

@@ -117,7 +117,7 @@ def _add_doors(app: QuartTrio, house: House) -> None:
 
 def _admission(house: House) -> Callable[[], Awaitable[Response | None]]:
     async def admit() -> Response | None:
-        await checkpoint()
+        await house.pages.load()
         if not is_ours(peer(), request.headers):
             house.quiet.warning("operator_refused", "foreign host")
             abort(421)

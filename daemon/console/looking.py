@@ -97,6 +97,7 @@ def _story(seen: Seen, record: Record | None, trouble: str) -> dict[str, object]
         "seen": seen,
         "trouble": trouble,
         "happened": happened[-500:],
+        "finished": any(about == "receipt" for _, about, _ in happened),
         "tools": record.tools[-200:] if record else (),
         "deliveries": record.deliveries if record else (),
         "picture": draw(record) if record else None,

@@ -1,11 +1,13 @@
 """Templates to HTML. Everything that is put into one is escaped, and there is nothing in them that a browser would run.
 
-Loaded once, at the start. Owned by the console; imports Jinja2, Quart's response and this room's words.
+Compiled by a thread when the first page is wanted, so that no start of the daemon waits for what may never be looked
+at. Owned by the console; imports Jinja2, Trio, Quart's response and this room's words.
 """
 
 from pathlib import Path
 from typing import get_args
 
+import trio
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from quart import Response
 from quart_trio.wrappers import TrioResponse
@@ -17,34 +19,53 @@ from daemon.core import journal
 _HERE = Path(__file__).parent
 HTML = "text/html; charset=utf-8"
 _KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_FILTERS = ("harmless", "short", "span", "brief", "moment", "clock", "outcome", "kind")
+
+File = tuple[bytes, str]
+"""Content and type."""
 
 
 class Pages:
     """The templates, and what is served as it is."""
 
     def __init__(self) -> None:
-        self._env = Environment(
-            loader=FileSystemLoader(_HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            auto_reload=False,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        for name in ("harmless", "short", "span", "brief", "moment", "clock", "outcome", "kind"):
-            self._env.filters[name] = getattr(words, name)
-        self._env.globals["version"] = __version__
-        self._env.globals["kinds"] = " ".join(sorted(kind.__name__ for kind in get_args(journal.Entry)))
-        self.files = {
-            path.name: (path.read_bytes(), _KINDS[path.suffix]) for path in sorted((_HERE / "static").iterdir())
-        }
-        """What is served as it is: bytes and type, by name."""
-        for name in self._env.list_templates():
-            self._env.get_template(name)
+        self.files: dict[str, File] = {}
+        """What is served as it is, by name."""
+        self._env: Environment | None = None
+        self._loading = trio.Lock()
+
+    async def load(self) -> None:
+        """Make everything ready, once. Cancelling is safe."""
+        async with self._loading:
+            if self._env is None:
+                self.files, self._env = await trio.to_thread.run_sync(_read)
 
     def text(self, name: str, /, **values: object) -> str:
         """A template filled in."""
+        if self._env is None:
+            raise AssertionError("a page was wanted before the templates were loaded")
         return self._env.get_template(f"{name}.html").render(values)
+
+
+def _read() -> tuple[dict[str, File], Environment]:
+    """Read and compile all there is, so that nothing is left to be done when a page is made."""
+    env = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters |= {name: getattr(words, name) for name in _FILTERS}
+    env.globals |= {
+        "version": __version__,
+        "kinds": " ".join(sorted(kind.__name__ for kind in get_args(journal.Entry))),
+    }
+    for name in env.list_templates():
+        env.get_template(name)
+    files = {path.name: (path.read_bytes(), _KINDS[path.suffix]) for path in sorted((_HERE / "static").iterdir())}
+    return files, env
 
 
 def html(text: str, status: int = 200) -> Response:

@@ -4,6 +4,7 @@ The ledger knows when somebody's words were complete, not when they began, so be
 words take to say. Pure; imports msgspec and the ledger's records.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -108,20 +109,30 @@ def _label(happened: Happened) -> str:
 
 
 def _spoken(turns: Sequence[Turn]) -> list[Stretch]:
-    """When who spoke, as far as can be reckoned: nobody begins before the one before them was done."""
-    spoken: list[Stretch] = []
+    """When who spoke, as far as can be reckoned: nobody begins before the one before them was complete.
+
+    A caller's words are complete when they have been said, an agent's before they are heard: so an agent's go on from
+    there, until somebody speaks again.
+    """
+    ranked = sorted(turns, key=lambda turn: turn.at)
+    begins: list[float] = []
     latest = 0.0
-    for turn in sorted(turns, key=lambda turn: turn.at):
-        takes = max(len(turn.words.split()) / WORDS_PER_SECOND, _SHORTEST)
-        begin = max(turn.at - takes, latest) if turn.speaker == "caller" else max(turn.at - takes / 2, latest)
-        end = max(begin + takes, begin + _SHORTEST) if turn.speaker == "agent" else max(turn.at, begin + _SHORTEST)
-        # Agents' words are known before they are heard; a caller who speaks next has heard them, or cut them short.
-        if turn.speaker == "caller" and spoken and spoken[-1][0] == "agent" and spoken[-1][2] > begin:
-            who, began, _, words = spoken[-1]
-            spoken[-1] = (who, began, max(begin, began + _SHORTEST), words)
-        spoken.append((turn.speaker, begin, end, turn.words))
-        latest = turn.at if turn.speaker == "agent" else end
-    return spoken
+    for turn in ranked:
+        begins.append(max(turn.at - _takes(turn), latest))
+        latest = turn.at
+    ends = [
+        turn.at if turn.speaker == "caller" else begin + _takes(turn)
+        for turn, begin in zip(ranked, begins, strict=True)
+    ]
+    nexts = [*begins[1:], math.inf]
+    return [
+        (turn.speaker, begin, min(max(end, begin + _SHORTEST), max(following, begin)), turn.words)
+        for turn, begin, end, following in zip(ranked, begins, ends, nexts, strict=False)
+    ]
+
+
+def _takes(turn: Turn) -> float:
+    return max(len(turn.words.split()) / WORDS_PER_SECOND, _SHORTEST)
 
 
 def _used(tool: ToolUsed, now: float) -> tuple[float, float, str]:
@@ -129,5 +140,5 @@ def _used(tool: ToolUsed, now: float) -> tuple[float, float, str]:
 
 
 def _ticks(lasted: float) -> tuple[Tick, ...]:
-    step = next((each for each in _TICKS if lasted / each <= 8), _TICKS[-1])
+    step = next((each for each in _TICKS if lasted / each <= 6), _TICKS[-1])
     return tuple(Tick(left=round(100 * at / lasted, 3), seconds=at) for at in range(0, int(lasted) + 1, step))

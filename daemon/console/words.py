@@ -102,6 +102,12 @@ def happening(entry: dict[str, Any]) -> tuple[str, str]:
             )
         case {"kind": "Ended", "receipt": {"outcome": how, "reasons": reasons}}:
             return "receipt", f"{outcome(str(how))}: {' ← '.join(map(str, reasons))}"
+        case {"kind": "WebhookVerified"}:
+            return "call", "the webhook came"
+        case {"kind": "Claimed", "agent": agent}:
+            return "call", f"claimed, for {agent}"
+        case {"kind": "Joined" | "SessionSent" | "Rejoined" as name, "seconds": seconds}:
+            return "call", f"{kind(name)} after {brief(float(seconds))}"
         case {"kind": name}:
             fields = (f"{key} {_plain(value)}" for key, value in entry.items() if key != "kind" and value is not None)
             told = ", ".join(fields)

@@ -23,8 +23,9 @@ SHOTS = os.environ.get("CALLWARDEN_SHOTS", "")
 GREETING = "Good evening, this is the bicycle workshop. How can I help you?"
 TALK = Script(
     steps=(
-        Say("hello, I would like to know whether my bicycle is ready"),
+        Say("hello, I would like to know whether my bicycle is ready, it is the red one with the basket in front"),
         Press("42#", gap=0.05),
+        Wait(1.0),  # nothing is said while the tool is used
         Say("wonderful, could I pick it up on Saturday morning"),
     ),
     replies=(
@@ -33,7 +34,7 @@ TALK = Script(
         Reply("Order forty-two is ready. The bill is thirty-eight euros."),
         Reply("Yes, we are open on Saturday from nine until one. Is there anything else I can do for you?"),
     ),
-    seconds_per_word=0.04,
+    seconds_per_word=0.08,
 )
 STAYS = Script(steps=(Say("I am just looking"), Wait(600)), seconds_per_word=0.02)
 
@@ -44,6 +45,10 @@ class World:
 
     live: Live
     port: int
+
+    async def stop(self) -> None:
+        """Tell the daemon to stop at once."""
+        (await self.live.control.post("/v1/drain", json={"now": True})).raise_for_status()
 
     def url(self, path: str = "/") -> str:
         return f"http://127.0.0.1:{self.port}{path}"

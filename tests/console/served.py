@@ -1,9 +1,11 @@
 """The console in this process, beside the API, on real sockets: a desk that notes, a ledger that is real."""
 
 import re
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -51,6 +53,21 @@ class Console:
         assert question.status_code == 200, question.text
         return await client.post(path, data={"proof": proof(question.text), **fields})
 
+    async def act_on_page(self, page: str, path: str) -> httpx.Response:
+        """Send a form that stands on some page, logged in."""
+        return await self.tcp.post(path, data={"proof": proof((await self.tcp.get(page)).text)})
+
+
+@cache
+def empty_ledger() -> bytes:
+    """A ledger's file with the tables in it, and nothing else."""
+    with tempfile.TemporaryDirectory() as name:
+        file = Path(name, "ledger.db")
+        engines = make_engines(f"sqlite:///{file}")
+        migrate(engines)
+        engines.dispose()
+        return file.read_bytes()
+
 
 def proof(page: str) -> str:
     """What stands in the forms of a page."""
@@ -63,8 +80,8 @@ def proof(page: str) -> str:
 async def served_console(folder: Path, calls: Sequence[CallView] = ()) -> AsyncIterator[Console]:
     """Serve API and console while the block lasts."""
     desk, ring, quiet = FakeDesk(live=list(calls)), Ring(), Quiet()
+    (folder / "ledger.db").write_bytes(empty_ledger())
     engines = make_engines(f"sqlite:///{folder}/ledger.db")
-    migrate(engines)
     database = Database(engines)
     socket = folder / "control.sock"
     operator = Operator(socket=str(socket), listen="127.0.0.1:0", token=Secret(TOKEN))
@@ -74,8 +91,10 @@ async def served_console(folder: Path, calls: Sequence[CallView] = ()) -> AsyncI
     api = create_api(desk, ring, CollectorRegistry(), gate, quiet)
     server = Server(Beside(api, create_console(desk, database, ring, gate, quiet)), listeners, LIMITS, quiet=quiet)
     async with (
-        httpx.AsyncClient(base_url="http://cw", transport=httpx.AsyncHTTPTransport(uds=str(socket))) as unix,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as tcp,
+        httpx.AsyncClient(
+            base_url="http://cw", transport=httpx.AsyncHTTPTransport(uds=str(socket), verify=False)
+        ) as unix,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=False) as tcp,
         trio.open_nursery() as nursery,
     ):
         await nursery.start(server.run)
