@@ -7,7 +7,7 @@ import trio
 
 from daemon.console.app import HEADERS
 from daemon.core import journal
-from daemon.core.snapshots import CallDetail, Words
+from daemon.core.snapshots import Words
 from tests.console.served import Console, served_console
 from tests.live import eventually
 from tests.operate.fakes import TOKEN, call_view
@@ -116,10 +116,7 @@ HOSTILE = [
 async def test_what_callers_make_up_stays_text(tmp_path: Path, text: str) -> None:
     view = call_view(caller=text, text=text)
     async with served_console(tmp_path, [view]) as console:
-        said = CallDetail(
-            call=view, turns=(Words(speaker="caller", text=text, final=True),), unsent=0, taken_over_from=None
-        )
-        console.desk.call = lambda call_id: said  # type: ignore[method-assign]
+        console.desk.turns = (Words(speaker="caller", text=text, final=True),)
         for page in ("/", "/?part=calls", "/calls/call-1", "/calls/call-1?part=talk", "/calls/call-1/hangup"):
             answer = await console.unix.get(page)
             assert answer.status_code == 200

@@ -166,6 +166,7 @@ async def test_searching_and_leaving(tmp_path: Path, logged: Logged) -> None:
 async def test_without_javascript_and_with_the_keyboard_alone(tmp_path: Path, logged: Logged) -> None:
     async with console(tmp_path, logged) as (world, page):
         call = await world.live.ring(STAYS)
+        await page.text("1 call in progress")
         await page.scripts(on=False)
         await page.open(world.url())
         await page.text("Without JavaScript this page shows one moment")
@@ -175,6 +176,8 @@ async def test_without_javascript_and_with_the_keyboard_alone(tmp_path: Path, lo
                 await page.press("Tab")
                 if await page.evaluate(f"document.activeElement === document.querySelector('{focus}')"):
                     break
+            else:
+                raise AssertionError(f"{focus} can't be reached")
             await page.press("Enter")
             await page.titled(title)
         await page.type("#reason", "by keyboard")
