@@ -6,6 +6,7 @@ Imports Hypercorn's types only. Never looks at anything of a request but its pat
 from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, Scope
 
 _API = ("/v1/", "/metrics", "/openapi.json")
+_ITSELF = "/v1"
 
 
 class Beside:
@@ -18,4 +19,5 @@ class Beside:
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Pass a request on."""
         path = scope["path"] if scope["type"] == "http" else "/"
-        await (self._api if path.startswith(_API) else self._console)(scope, receive, send)
+        of_api = path == _ITSELF or path.startswith(_API)
+        await (self._api if of_api else self._console)(scope, receive, send)
