@@ -207,6 +207,15 @@ async def eventually(check: Callable[[], object], seconds: float = 10.0) -> None
     raise AssertionError("it did not come true")
 
 
+def consistent(url: str) -> None:
+    """I2: every claimed call has its receipt, and the ledger can be true."""
+    engines = make_engines(url)
+    with engines.durable.connect() as connection:
+        verdict = verify(connection)
+    engines.dispose()
+    assert (verdict.findings, verdict.live, verdict.calls) == ((), 0, verdict.receipts)
+
+
 @asynccontextmanager
 async def live(
     folder: Path,
@@ -229,11 +238,7 @@ async def live(
     assert scene.code == 0
     for call in scene.board.calls.values():
         assert call.most_sockets <= (2 if call.id in scene.two_sockets else 1)  # I1
-    engines = make_engines(f"sqlite:///{folder}/ledger.db")
-    with engines.durable.connect() as connection:
-        verdict = verify(connection)
-    engines.dispose()
-    assert (verdict.findings, verdict.live, verdict.calls) == ((), 0, verdict.receipts)  # I2
+    consistent(f"sqlite:///{folder}/ledger.db")  # I2
     text = str(logged())
     hidden(text)  # I5
     assert "Traceback" not in text

@@ -23,7 +23,7 @@ from daemon.sandbox.switchboard import SandboxCall, Switchboard
 from tests import test_app, test_control
 from tests.configured import API_KEY, SIGNING_SECRET
 from tests.conftest import Logged
-from tests.faults.scene import LEAVES, STAYS, Seen, hidden, live, proven, simulated
+from tests.faults.scene import LEAVES, STAYS, Seen, consistent, hidden, live, proven, simulated
 from tests.live import kill
 from tests.observe import test_sink
 from tests.process import test_signals_table, test_starting
@@ -97,6 +97,10 @@ async def test_f46_sigterm_with_calls(tmp_path: Path, seen: Seen) -> None:
         hidden(running.log)
         assert (code, {call.hang_ups for call in calls}) == (0, {0})
         seen(status="counted down 3, 2, 1", exit=code, hung_up_on=0)
+    consistent(f"sqlite:///{tmp_path}/ledger.db")
+    assert {call.most_sockets for call in calls} == {1}
+    assert {call.sockets for call in calls} == {0}
+    seen(**{"I1-I3, I5": "hold"})
 
 
 async def test_f47_second_sigterm(tmp_path: Path, seen: Seen) -> None:

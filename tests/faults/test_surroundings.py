@@ -25,7 +25,7 @@ from tests.calls.world import World
 from tests.configured import configuration, with_xai
 from tests.conftest import Logged
 from tests.faults.proxy import open_proxy
-from tests.faults.scene import LEAVES, QUICK, Seen, live, proven, virtual
+from tests.faults.scene import LEAVES, QUICK, Seen, consistent, live, proven, virtual
 from tests.ledger import test_open, test_trouble
 from tests.ledger.disk import Disk, small_disk
 from tests.ledger.house import House, incoming, receipt, until
@@ -103,6 +103,8 @@ async def test_f56_postgresql_away(
             new_calls="refused", receipt_meanwhile="spooled, written back", used_again=f"{took:.1f} s after it was back"
         )
     engines.dispose()
+    consistent(house.url)
+    seen(I2="holds")
 
 
 async def test_f57_clock_jumps(tmp_path: Path, seen: Seen, logged: Logged) -> None:

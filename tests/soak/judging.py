@@ -31,6 +31,7 @@ def _accounts(run: Soak) -> Iterator[str]:
     crowd, receipts = run.crowd, run.receipts
     yield from (f"{call}: answered with 200, and not in the ledger" for call in crowd.taken - receipts.keys())
     yield from (f"{call}: in the ledger, and nobody called" for call in receipts.keys() - crowd.calls.keys())
+    yield from (f"{call}: claimed {times} times" for call, times in crowd.claimed.items() if times > 1)
     yield from (f"{call}: no receipt" for call, outcome in receipts.items() if outcome is None)
     yield from (f"{call}: lost" for call, outcome in receipts.items() if outcome == "lost")
     yield from (f"{call.id}: still on the platform" for call in crowd.calls.values() if call.sockets)
@@ -110,6 +111,7 @@ def summary(run: Soak) -> str:
         "faults": _listed(run.faults),
         "sockets": f"{sum(map(_joins, calls))} of {run.proxy.opened} connections",
         "tool uses": f"{len(run.shop.asked)}, none twice",
+        "ends told": f"{len(run.told)} of {len(run.owed)} deliveries so far, {run.told.total()} times",
         "processes": f"{len(run.lives)}; most calls at once {max((s.calls for s in samples), default=0)}",
         "memory": _memory(long),
         "descriptors, idle": _idle(run, "descriptors"),

@@ -54,7 +54,9 @@ class Soak:
         """What `callwarden ledger verify` said beside the running daemon, and after its end."""
         self.receipts: dict[str, str | None] = {}
         self.told: Counter[str] = Counter()
-        """Calls whose end was delivered, and how often."""
+        """Deliveries that were taken by whoever is told of calls' ends, and how often."""
+        self.owed: dict[str, str] = {}
+        """All deliveries, with their calls."""
         self.troubles: list[str] = []
         """What went wrong in the run itself."""
         self._busy = trio.Lock()
