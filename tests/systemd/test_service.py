@@ -53,6 +53,9 @@ async def test_an_announced_call_starts_the_service(machine: Machine) -> None:
         (call,) = await world.ring()
         assert await machine.show("callwarden", "ActiveState") == "active"
         await machine.until("callwarden", "StatusText", "^ready, 1 call$")
+        lines = (await machine.must(f"journalctl -u callwarden -o cat CALL_ID={call.id}")).splitlines()
+        assert lines
+        assert all(call.id in line for line in lines)
         call.end("caller")
         await until(lambda: world.ledger() == {call.id: "caller_left"}, 5, "the receipt is written")
         await machine.until("callwarden", "StatusText", "^ready, 0 calls$")
