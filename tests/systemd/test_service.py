@@ -109,8 +109,9 @@ async def test_a_bad_configuration_of_one_instance_closes_no_door(machine: Machi
 async def test_a_drain_by_hand_is_an_end(machine: Machine) -> None:
     async with scene(machine) as world:
         world.configure()
+        machine.drop_in("callwarden.service", "[Service]\nTimeoutStopSec=3\n")
         await machine.must("systemctl start callwarden")
-        (call,) = await world.ring(1, Script(steps=(Wait(2), Leave()), seconds_per_word=0.01))
+        (call,) = await world.ring(1, Script(steps=(Wait(7), Leave()), seconds_per_word=0.01))
         code, said = await machine.do("callwarden drain")
         assert (code, said.splitlines()[-1]) == (0, "the daemon has ended"), said
         assert call.ended_by == "caller"
