@@ -149,6 +149,40 @@ async def test_forgetting_wakes(sleeper: Sleeper) -> None:
     assert sleeper.looks == []
 
 
+async def test_a_socket_that_is_closed_while_its_listener_is_cancelled_leaves_its_number_to_others(
+    sleeper: Sleeper,
+) -> None:
+    async with listening() as ears:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(sleeper.listen, ears)
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+            ears.forget(sleeper.near.fileno())  # before the listener has run again
+        sleeper.far.send(b"!")
+        await sleeper.listen(ears)
+
+
+async def test_a_flood_in_one_socket_keeps_nobody_else_waiting(sleeper: Sleeper) -> None:
+    with closing(Sleeper()) as flooded:
+        flooded.far.setblocking(False)
+
+        def pour() -> bool:
+            flooded.look()
+            flooded.far.send(b"flood" * 100)
+            return False
+
+        async with listening() as ears, trio.open_nursery() as nursery:
+            flooded.far.send(b"flood" * 100)
+            nursery.start_soon(ears.listen, flooded.near.fileno(), pour)
+            for _ in range(20):
+                sleeper.read = b""
+                sleeper.far.send(b"!")
+                looks = len(flooded.looks)
+                await sleeper.listen(ears)
+                assert len(flooded.looks) - looks <= 2
+            nursery.cancel_scope.cancel()
+
+
 async def test_two_listeners_are_one_too_many(sleeper: Sleeper) -> None:
     async with listening() as ears, trio.open_nursery() as nursery:
         nursery.start_soon(sleeper.listen, ears)

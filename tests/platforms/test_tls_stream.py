@@ -13,7 +13,8 @@ import trustme
 from trio.testing import MockClock, lockstep_stream_pair, memory_stream_pair
 
 from daemon.platforms.xai import tls_context
-from daemon.platforms.xai.tls_stream import Resumption, TlsStream
+from daemon.platforms.xai.ears import Audible, Look
+from daemon.platforms.xai.tls_stream import AudibleTls, Resumption, TlsStream
 from tests.platforms.fakes import unused_port
 
 HOST = "voice.test"
@@ -321,6 +322,59 @@ async def test_the_peer_says_goodbye(certified: ssl.SSLContext, trust: ssl.SSLCo
         assert await it.ours.receive_some() == b""
         assert await it.ours.receive_some() == b""
         await it.ours.aclose()
+
+
+class Overheard(Wire, Audible):
+    """A transport on which nothing comes but what is laid there."""
+
+    pile = b""
+
+    def receive_nowait(self) -> bytes:
+        if not self.pile:
+            raise trio.WouldBlock
+        data, self.pile = self.pile, b""
+        return data
+
+    async def listen(self, look: Look) -> None:
+        while not (self.pile and look()):
+            await trio.sleep_forever()
+
+
+@pytest.mark.parametrize("garbled", [False, True])
+async def test_an_end_right_behind_the_last_words_is_heard_though_the_socket_stays_open(
+    newest: ssl.SSLContext, trust: ssl.SSLContext, *, garbled: bool
+) -> None:
+    near, far = memory_stream_pair()
+    wire = Overheard(near)
+    ours = AudibleTls(wire, trust, HOST)
+    theirs = trio.SSLStream[trio.abc.Stream](far, newest, server_side=True)
+    heard: list[bytes] = []
+
+    def look() -> bool:
+        heard.append(ours.receive_nowait())
+        return True
+
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(theirs.do_handshake)
+            await ours.handshake()
+        async with trio.open_nursery() as nursery:
+            await theirs.send_all(b"last words")
+            if garbled:
+                await far.send_all(b"no record of TLS")
+            else:
+                nursery.start_soon(theirs.aclose)
+            await trio.testing.wait_all_tasks_blocked()
+            wire.pile = await wire.receive_some()
+            await ours.listen(look)
+            if garbled:
+                with pytest.raises(trio.BrokenResourceError):
+                    await ours.listen(look)
+            else:
+                await ours.listen(look)
+            nursery.cancel_scope.cancel()
+    assert heard == ([b"last words"] if garbled else [b"last words", b""])
+    await trio.aclose_forcefully(ours)
 
 
 async def test_we_say_goodbye(certified: ssl.SSLContext, trust: ssl.SSLContext) -> None:

@@ -8,8 +8,12 @@ After a round it rests, for `REST`: what comes meanwhile is found together, and 
 much later a call may learn of a word, a key or a ping; half of what one packet of a telephone's sound lasts. A call
 that is being joined is not in the set, and waits for nothing.
 
-Owned by `open_platform`, in whose nursery it runs. Imports Trio only. Never reads itself: the look does. What a look
-raises is raised in its own call's task, so a fault in one call is not another's.
+Nobody is starved by a socket that is flooded: a look reads once, and whoever else has something to read has a turn in
+the same round.
+
+Owned by `open_platform`, in whose nursery it runs. Without it every call is deaf, so what ends it ends the daemon
+in order. Imports Trio only. Never reads itself: the look does. What a look raises is raised in its own call's task, so
+a fault in one call is not another's.
 """
 
 import select
@@ -66,7 +70,9 @@ class Ears:
         try:
             await ear.heard.wait()
         except trio.Cancelled:
-            self._ears[descriptor] = None
+            # Unless it was forgotten meanwhile: then the number may be another socket's by now.
+            if self._ears.get(descriptor) is ear:
+                self._ears[descriptor] = None
             raise
         if ear.failure is not None:
             raise ear.failure
@@ -84,7 +90,7 @@ class Ears:
         while True:
             heard = self._epoll.poll(0, _MOST)
             for descriptor, _ in heard:
-                ear, worth = self._ears[descriptor], True
+                ear, worth = self._ears.get(descriptor), True
                 if ear is None:
                     self.forget(descriptor)
                     continue

@@ -222,8 +222,8 @@ class AudibleTls(TlsStream, Audible):
         """Wait until a look is worth it; see `Audible`."""
         if self._outgoing.pending:
             await self._flush()
-        if self._waiting:
-            await trio.lowlevel.checkpoint()
+        if self._waiting or self._ended or self._failure is not None:
+            await trio.lowlevel.checkpoint()  # the socket itself may have nothing more to say
             if look():
                 return
         await self._source.listen(look)
