@@ -9,7 +9,7 @@ SOURCES := daemon tests benchmarks examples
 ASYNC_RULES := --isolated --select=ASYNC1,ASYNC2,ASYNC3,ASYNC4 --extend-ignore=ASYNC109,ASYNC124,ASYNC127 \
 	--startable-in-context-manager=run,run_daemon,watch_signals
 
-.PHONY: demo example test exhaust crash soak simulate rehearse bench-ledger fuzz fuzz-api man check setup format lock coverage clean
+.PHONY: demo example test exhaust crash soak simulate rehearse bench-ledger fuzz fuzz-api autobahn man check setup format lock coverage clean
 .PHONY: install deb check-units test-systemd
 
 demo: setup  ## Answer a phone call end to end, on this machine, with no key and no network
@@ -58,6 +58,12 @@ fuzz-api: setup  ## Fuzz the control API by its own description, with Schemathes
 		install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt; }
 	@$(BIN)/python -m tests.fuzzing $(VENV)-fuzz/bin/schemathesis
 
+autobahn: setup  ## Hold the calls' WebSocket against the Autobahn test suite, audio filtered and not; needs PYTHON2=python2.7
+	@test -x $(VENV)-autobahn/bin/wstest || { $(or $(PYTHON2),python2.7) -m virtualenv --quiet $(VENV)-autobahn && \
+		$(VENV)-autobahn/bin/python -m pip install --quiet -r requirements/autobahn.txt; } || \
+		{ echo "skipped: the suite needs a Python 2.7 with virtualenv, and a compiler; see docs/conformance.md"; exit 0; }
+	@test ! -x $(VENV)-autobahn/bin/wstest || $(BIN)/python -m tests.autobahn $(VENV)-autobahn/bin/wstest $(CASES)
+
 man: setup  ## Write the manual page: build/man/callwarden.1
 	@mkdir -p build/man && $(BIN)/callwarden man > build/man/callwarden.1 && echo build/man/callwarden.1
 
@@ -100,4 +106,4 @@ check-units:  ## Hold the unit files against systemd: verify, and an exposure of
 	@packaging/check-units $(TREE)
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) $(VENV)-fuzz $(VENV)-atheris build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(VENV)-fuzz $(VENV)-atheris $(VENV)-autobahn build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
