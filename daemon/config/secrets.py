@@ -154,7 +154,8 @@ def _from_credential(name: str, env: Mapping[str, str]) -> Secret:
     if not folder:
         raise ValueError(
             f"credential {name} cannot be looked up: CREDENTIALS_DIRECTORY is not set. systemd sets it for a unit "
-            f"with LoadCredential={name}; elsewhere, set it to the folder that holds the file {name}"
+            f"with LoadCredential={name}; elsewhere, set it to the folder that holds the file {name}, or have a folder "
+            "credentials beside the configuration"
         )
     # Of a whole folder that is loaded under one name, systemd puts that name in front of every file's.
     path, of_folder = Path(folder, name), Path(folder, f"{_OF_FOLDER}{name}")

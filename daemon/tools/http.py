@@ -23,7 +23,7 @@ from daemon.core.redaction import masked_body
 from daemon.errors import AddressRefused
 from daemon.functions.call import ToolCall
 from daemon.tools.arguments import Arguments, masked
-from daemon.tools.base import Answer, Take, after_unknown, failure
+from daemon.tools.base import Answer, Take, after_unknown, entry_not_there, failure
 from daemon.tools.connecting import ALLOWED
 from daemon.tools.request import RequestTemplate
 
@@ -83,10 +83,7 @@ class HttpTool:
         for name in self._keypad & arguments.keys():
             digits = take(str(arguments[name]))
             if digits is None:
-                what = (
-                    f"{name}: that entry is not there (any more). Have the caller type it again, with collect_digits."
-                )
-                return failure(f"{what} Nothing was done.", "entry not there")
+                return entry_not_there(name)
             arguments[name] = digits
         try:
             send = self._request(call, arguments)
