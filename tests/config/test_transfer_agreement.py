@@ -167,7 +167,7 @@ def test_what_has_the_wrong_type_is_passed_over(tmp_path: Path) -> None:
         ('on_max_per_call = ""', 'on_max_per_call: expected "transfer:DESTINATION" or "hang_up"'),
         (
             'on_max_per_call = "say:no"',
-            'on_max_per_call: expected "transfer:DESTINATION", "hang_up", or "" for nothing',
+            'on_max_per_call: expected "transfer:DESTINATION" or "hang_up"',
         ),
         ("per_minute = -1", "per_minute: expected a number of at least 0, got -1"),
     ],
