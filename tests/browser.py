@@ -144,6 +144,13 @@ class Page:
         given = await self.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
         await trio.Path(path).write_bytes(base64.b64decode(given["data"]))
 
+    async def hide(self, *, hidden: bool = True) -> None:
+        """Tell the page that it is not seen, or seen again, as when somebody changes to another tab."""
+        await self.evaluate(
+            f"Object.defineProperty(document, 'hidden', {{value: {json.dumps(hidden)}, configurable: true}}); "
+            "document.dispatchEvent(new Event('visibilitychange'))"
+        )
+
     async def scripts(self, *, on: bool) -> None:
         """Switch JavaScript off, or on again; from the next page on."""
         await self.call("Emulation.setScriptExecutionDisabled", value=not on)

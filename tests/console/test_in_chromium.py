@@ -240,3 +240,23 @@ async def test_through_a_tunnel_to_the_socket_nobody_logs_in(chromium: str, tmp_
         await world.stop()
     acts = [(line["verb"], line["who"]) for line in logged() if line["event"] == "operator" and "via" in line]
     assert acts == [("pause", f"operator uid {os.getuid()}")]
+
+
+async def test_a_tab_that_nobody_sees_follows_nothing(chromium: str, tmp_path: Path, logged: Logged) -> None:
+    async with console(chromium, tmp_path, logged) as (world, page):
+
+        async def followers(number: int) -> None:
+            for _ in range(200):
+                if (await world.live.control.get("/v1/status")).json()["watchers"] == number:
+                    return
+                await trio.sleep(0.05)
+            raise AssertionError(number)
+
+        await followers(1)
+        await page.hide()
+        await followers(0)
+        call = await world.live.ring(STAYS)
+        await page.hide(hidden=False)
+        await followers(1)
+        await page.until(f"!!document.getElementById('call-{call.id}')")
+        await world.stop()
