@@ -288,6 +288,7 @@ RECORDS = {
 }
 # Pieces that only make sense together are tested together.
 COVERED_BY = {
+    "ledger/erasure.py": "cli/test_forgetting.py",  # the command is what it is for
     "calls/admission.py": "calls/test_supervisor.py",
     "observe/entries.py": "observe/test_log.py",
     "calls/screening.py": "calls/test_supervisor.py",
