@@ -13,7 +13,7 @@ async def tunnel(socket: Path) -> AsyncIterator[str]:
     """Keep one open while the block lasts; gives the address for a browser."""
     async with trio.open_nursery() as nursery:
         (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        nursery.start_soon(partial(trio.serve_listeners, partial(_carry, socket), [listener], handler_nursery=nursery))
+        await nursery.start(partial(trio.serve_listeners, partial(_carry, socket), [listener], handler_nursery=nursery))
         yield f"http://127.0.0.1:{listener.socket.getsockname()[1]}"
         nursery.cancel_scope.cancel()
 
