@@ -87,7 +87,7 @@ class Siege:
         with trio.fail_after(seconds + 60):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(load)
-                while True:
+                while not found:
                     await trio.sleep(0.5)
                     await self._visit()
         return found
