@@ -12,9 +12,12 @@ from daemon.core.redaction import without
 
 # More than anybody types for one purpose; what is older was not wanted any more.
 _MOST = 8
-# Keys of an entry that is looked for even when a tool has had it. Fewer can be a year or a price by chance, and for the
-# rest of a call no tool should be given a reference in place of its price.
-_TELLING = 8
+
+TELLING: Final = 8
+"""Keys of an entry that is looked for even where no tool is to have it.
+
+Fewer can be a year or a price by chance, and no tool should be given a reference instead of those.
+"""
 
 REFERENCE: Final = re.compile(r"entry-[0-9]{1,9}")
 
@@ -40,10 +43,15 @@ class Entries:
             del self._digits[next(iter(self._digits))]
         return reference
 
+    def overhear(self, digits: str) -> None:
+        """Keep digits that nobody asked for, or that were not what was asked for, if they are worth being hidden."""
+        if len(digits) >= TELLING:
+            self.keep(digits)
+
     def take(self, reference: str) -> str | None:
         """Give the digits out, once; None if there are none (any more)."""
         digits = self._digits.pop(reference, None)
-        if digits is not None and len(digits) >= _TELLING:
+        if digits is not None and len(digits) >= TELLING:
             self._used[reference] = digits
             while len(self._used) > _MOST:
                 del self._used[next(iter(self._used))]
