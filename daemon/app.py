@@ -184,6 +184,7 @@ async def serve_calls(
                 await lame_duck(supervisor, stop, notifier)
                 overdue = await drain(supervisor, server, stop, notifier, heir)
         finally:
+            setting.ledger.retire()
             # Also when something here fails, or is cancelled: the callers are real, whatever became of us. A successor
             # finds in the ledger what is owed, and goes on with it.
             patience = 0.0 if stop.making_room else supervisor.setting.config.drain.settle_timeout
@@ -210,7 +211,7 @@ def make_setting(
 ) -> Setting:
     """Put together what every call has around it."""
     collector = DebtCollector(platform, ledger, feed, config.platform.xai, rng)
-    return Setting(
+    setting = Setting(
         config=config,
         platform=platform,
         ledger=ledger,
@@ -223,6 +224,8 @@ def make_setting(
         recorder=recorder,
         loaded_at=wall(),
     )
+    feed.watch(setting.budget.watch)
+    return setting
 
 
 def make_verifier(config: Config, wall: WallClock) -> Verifier:
