@@ -50,7 +50,7 @@ def test_a_leak_is_seen_and_restlessness_is_not() -> None:
     assert leaking is not None
     assert abs(flat) < GROWTH / 2
     assert leaking == pytest.approx(4.0, abs=1.0)
-    assert growth(life(4.0, seconds=60)) is None
+    assert growth(life(4.0, seconds=150)) is None
 
 
 def test_the_slope_is_not_moved_by_peaks() -> None:
