@@ -10,6 +10,7 @@ ASYNC_RULES := --isolated --select=ASYNC1,ASYNC2,ASYNC3,ASYNC4 --extend-ignore=A
 	--startable-in-context-manager=run,run_daemon,watch_signals
 
 .PHONY: demo example test exhaust crash soak reliability simulate rehearse bench-ledger fuzz fuzz-api autobahn man check setup format lock coverage clean
+.PHONY: audit sbom dist
 .PHONY: install deb check-units test-systemd
 
 demo: setup  ## Answer a phone call end to end, on this machine, with no key and no network
@@ -94,6 +95,8 @@ lock:  ## Renew requirements/ from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml --group bench -o requirements/bench.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group fuzz -o requirements/fuzz.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group atheris -o requirements/atheris.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group audit -o requirements/audit.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group release -o requirements/release.txt
 
 install: setup  ## Install into PREFIX (/opt/callwarden) below DESTDIR, with units, configuration, man page, completion
 	@PYTHON=$(PYTHON) DESTDIR=$(DESTDIR) PREFIX=$(or $(PREFIX),/opt/callwarden) packaging/stage
@@ -102,6 +105,20 @@ install: setup  ## Install into PREFIX (/opt/callwarden) below DESTDIR, with uni
 deb: setup  ## Build dist/callwarden_VERSION_ARCH.deb for the Debian whose python3 has the version of PYTHON
 	@PYTHON=$(PYTHON) packaging/deb
 
+audit: $(VENV)-audit/.set-up  ## Hold the locked requirements against published vulnerabilities; fails if none can be asked
+	@packaging/audit $(VENV)-audit/bin/pip-audit requirements/runtime.txt requirements/dev.txt
+
+sbom: $(VENV)-release/.set-up  ## Write build/sbom.cdx.json (CycloneDX) and build/licenses.*, of the locked requirements
+	@PYTHON=$(PYTHON) packaging/sbom $(VENV)-release/bin build
+
+dist: setup  ## Build wheel and sdist into dist/, twice; fails unless both builds are the same bytes
+	@packaging/dist "$(CURDIR)/$(BIN)/python" dist
+
+$(VENV)-audit/.set-up $(VENV)-release/.set-up: $(VENV)-%/.set-up: requirements/%.txt
+	@$(PYTHON) -m venv --clear $(VENV)-$*
+	@$(VENV)-$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 test-systemd: setup  ## Boot machines with a systemd of their own and run the service there; as root, takes some minutes
 	@$(BIN)/pytest -q -m systemd -o faulthandler_timeout=900 tests/systemd
 
@@ -109,4 +126,4 @@ check-units:  ## Hold the unit files against systemd: verify, and an exposure of
 	@packaging/check-units $(TREE)
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) $(VENV)-fuzz $(VENV)-atheris $(VENV)-autobahn build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(VENV)-fuzz $(VENV)-atheris $(VENV)-autobahn $(VENV)-audit $(VENV)-release build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -30,7 +30,7 @@ class HasSetting(Protocol):
         ...
 
 
-async def keep_account(
+async def run(
     database: Database, supervisor: HasSetting, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
     """Ask now, and again and again until cancelled; started once it was asked for the first time."""

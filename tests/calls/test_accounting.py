@@ -4,7 +4,7 @@ import msgspec
 import pytest
 import trio
 
-from daemon.calls.accounting import keep_account
+from daemon.calls import accounting
 from daemon.calls.budget import Budget
 from daemon.calls.setting import Setting
 from daemon.config import Config, Costs
@@ -70,11 +70,11 @@ def configured() -> Config:
 async def test_a_daemon_knows_it_before_its_first_call(ledger: Ledger, nursery: trio.Nursery) -> None:
     database = Database(ledger.engines)
     setting = World(configured(), nursery).setting
-    await nursery.start(keep_account, database, Desk(setting))
+    await nursery.start(accounting.run, database, Desk(setting))
     assert setting.budget.spent(system_clock()) == 0.75
     ledger.happened("free", usage(0.5), at=system_clock())
     again = World(configured(), nursery).setting  # after a restart
-    await nursery.start(keep_account, database, Desk(again))
+    await nursery.start(accounting.run, database, Desk(again))
     assert again.budget.spent(system_clock()) == 1.25
     nursery.cancel_scope.cancel(reason="the test is over")
     database.close()
@@ -84,6 +84,6 @@ async def test_a_ledger_that_is_down_keeps_nobody_from_starting(ledger: Ledger, 
     database = Database(ledger.engines)
     database.close()
     setting = World(configuration(), nursery).setting
-    await nursery.start(keep_account, database, Desk(setting))
+    await nursery.start(accounting.run, database, Desk(setting))
     assert setting.budget.spent(system_clock()) == Budget().spent(0.0) == 0.0
     nursery.cancel_scope.cancel(reason="the test is over")

@@ -1,0 +1,1 @@
+"""What is handed out: packages, and whether what they need is known to be safe."""
