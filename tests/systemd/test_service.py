@@ -120,6 +120,7 @@ async def test_a_drain_by_hand_is_an_end(machine: Machine) -> None:
         assert await machine.show("callwarden", "ActiveState") == "inactive"
         await world.ring()  # the door is another matter
         await machine.must("systemctl stop callwarden.socket; callwarden drain --now")
+        await machine.until("callwarden", "ActiveState", "^inactive$")
         with pytest.raises(httpx.ConnectError):
             await world.deliver(world.board.place(STAYS))
         assert await machine.show("callwarden", "ActiveState") == "inactive"
@@ -266,6 +267,25 @@ async def test_calls_are_not_handed_over_to_a_configuration_that_cannot_be_used(
         assert [(call.ended_by, call.joins) for call in calls] == [("caller", 1)] * 2
         (refused,) = world.logged("hand_over_refused")
         assert "[agents.support] voice" in refused["why"]
+
+
+async def test_from_one_service_to_instances_of_it(machine: Machine) -> None:
+    async with scene(machine) as world:
+        world.configure()
+        await machine.must("systemctl start callwarden.socket callwarden")
+        (call,) = await world.ring(1, Script(steps=(Wait(5), Leave()), seconds_per_word=0.01))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(world.keep_ringing, 0.05)
+            # As the handbook has it.
+            machine.drop_in("callwarden.socket", "[Socket]\nService=callwarden@blue.service\n")
+            await machine.must("systemctl start callwarden.socket callwarden@blue")
+            await machine.must("systemctl stop callwarden")
+            await trio.sleep(1)
+            nursery.cancel_scope.cancel()
+        assert world.failures == []
+        assert call.ended_by == "caller"
+        assert await machine.show("callwarden", "ActiveState") == "inactive"
+        assert await machine.show("callwarden@blue", "ActiveState") == "active"
 
 
 async def test_one_instance_takes_over_from_the_other(machine: Machine) -> None:
