@@ -7,6 +7,7 @@ import click
 
 from daemon.cli.configuration import configured
 from daemon.cli.deliveries import deliveries
+from daemon.cli.forgetting import forget
 from daemon.cli.opening import EXIT_FAILED, EXIT_USAGE, Span, fail, opened
 from daemon.cli.plain import harmless, local_time, print_json, print_table, span
 from daemon.core.durations import format_duration
@@ -23,6 +24,7 @@ def ledger() -> None:
 
 
 ledger.add_command(deliveries)
+ledger.add_command(forget)
 
 
 @ledger.command()
