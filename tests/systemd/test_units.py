@@ -49,6 +49,8 @@ def test_starting_may_take_as_long_as_we_let_it() -> None:
 def test_the_control_socket_is_there_only_while_the_service_lives() -> None:
     # Or `callwarden status` would start a daemon that was drained, or can't start.
     assert value("callwarden-control.socket", "BindsTo") == "callwarden.service"
+    # It is stopped as soon as the daemon says that it is stopping, which may take an hour of being asked how it goes.
+    assert value("callwarden-control.socket", "RemoveOnStop") == "no"
 
 
 def test_the_door_stays_open_but_for_a_configuration_that_cannot_be_used() -> None:
