@@ -96,7 +96,9 @@ async def test_nor_for_whoever_waits_at_the_door(machine: Machine) -> None:
 async def test_a_bad_configuration_of_one_instance_closes_no_door(machine: Machine) -> None:
     async with scene(machine) as world:
         world.configure()
+        machine.drop_in("callwarden.socket", "[Socket]\nService=callwarden@blue.service\n")
         await machine.must("systemctl start callwarden.socket callwarden@blue")
+        await world.ring()
         world.configure("agents.support voice = 5")
         code, _ = await machine.do("systemctl start callwarden@green")
         assert code != 0
@@ -209,6 +211,19 @@ async def test_stopping_waits_for_calls_however_short_systemds_patience(machine:
         assert await machine.show("callwarden", "Result") == "success"
         assert call.ended_by == "caller"
         assert world.ledger() == {call.id: "caller_left"}
+
+
+async def test_a_drain_outlives_a_daemon_reload(machine: Machine) -> None:
+    async with scene(machine) as world:
+        world.configure()
+        await machine.must("systemctl start callwarden")
+        (call,) = await world.ring(1, Script(steps=(Wait(8), Leave()), seconds_per_word=0.01))
+        await machine.must("systemctl --no-block stop callwarden")
+        await machine.until("callwarden", "StatusText", "^draining, 1 call left$")
+        await machine.must("systemctl daemon-reload")
+        await machine.until("callwarden", "ActiveState", "^inactive$")
+        assert await machine.show("callwarden", "Result") == "success"
+        assert call.ended_by == "caller"
 
 
 async def test_a_second_signal_ends_the_wait(machine: Machine) -> None:
