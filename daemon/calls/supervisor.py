@@ -47,8 +47,7 @@ class Supervisor:
         self._leaving = False
         self._closed = False
         self._forced = False
-        self.call_off: Callable[[], bool] = lambda: False
-        """Takes back a drain, if there is one and it is not too late."""
+        self.call_off: Callable[[], bool] = lambda: False  # set by whoever drains
 
     @property
     def setting(self) -> Setting:
