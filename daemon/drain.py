@@ -48,6 +48,7 @@ async def lame_duck(supervisor: Supervisor, stop: Stop, notifier: Notifier) -> N
         log.info("drain", calls=supervisor.live, why=stop.reasons[0], deadline=format_duration(config.deadline))
         notifier.status(_left(supervisor))
         supervisor.leave_pool()
+        supervisor.call_off = stop.call_off
         if await stop.stands(config.lame_duck):
             return
         supervisor.rejoin_pool()

@@ -44,7 +44,7 @@ def test_commands_exist(page: Path) -> None:
         assert command in main.list_commands(click.Context(main)), f"there is no `callwarden {command}`"
 
 
-PLACEHOLDERS = {"NUMBER": "+18005550199", "FILES": "."}
+PLACEHOLDERS = {"NUMBER": "+18005550199", "+1…": "+18005550199", "FILES": "."}
 
 
 @by_page

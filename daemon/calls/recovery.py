@@ -95,8 +95,8 @@ class Desk(Protocol):
         """Take no calls."""
         ...
 
-    def resume(self) -> None:
-        """Take calls."""
+    def resume(self) -> bool:
+        """Take calls, and call off a drain; False if it is too late for that."""
         ...
 
 
@@ -147,8 +147,7 @@ async def _obey(order: Order, desk: Desk) -> str:
             desk.pause()
             return DONE
         case "resume":
-            desk.resume()
-            return DONE
+            return DONE if desk.resume() else "the daemon drains, and it is too late to resume"
         case "transfer":
             begun = desk.transfer(call_id, order.argument, who)
             return BEGUN if begun else "it can't be transferred now, or not there"

@@ -6,7 +6,7 @@ core, errors; the web and operate rooms hold it as `admission.Reception` or less
 """
 
 import contextvars
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 import structlog
@@ -47,6 +47,7 @@ class Supervisor:
         self._leaving = False
         self._closed = False
         self._forced = False
+        self.call_off: Callable[[], bool] = lambda: False  # set by whoever drains
 
     @property
     def setting(self) -> Setting:
@@ -221,9 +222,10 @@ class Supervisor:
         """Take no more calls until `resume`; those in progress go on."""
         self._paused = True
 
-    def resume(self) -> None:
-        """Take calls again."""
+    def resume(self) -> bool:
+        """Take calls again; False if we are on our way out, and that can't be called off."""
         self._paused = False
+        return not self._leaving or self.call_off()
 
     @property
     def paused(self) -> bool:

@@ -8,10 +8,13 @@ from trio.testing import MockClock
 from daemon.calls.recovery import follow, recover
 from daemon.config import Agent, Config, Recovery
 from daemon.core.receipts import Receipt
+from daemon.drain import lame_duck
 from daemon.ledger.epochs import Orphan
 from daemon.ledger.memory import MemoryLedger
 from daemon.ledger.news import Adopted, News, Relieved
 from daemon.ledger.orders import Order
+from daemon.operate.stop import Stop
+from daemon.operate.systemd import Notifier
 from daemon.sandbox.script import Drop, Leave, Say, Script, Wait
 from daemon.sandbox.switchboard import SandboxCall
 from tests.calls.world import World
@@ -302,6 +305,23 @@ async def test_orders_from_elsewhere(nursery: trio.Nursery, autojump_clock: Mock
     assert await wire.order("hang_up", call.id, "too late in the day") == "done"
     assert world.receipt(call).reasons == ("too late in the day", "operator ada@node-2")
     assert await wire.order("hang_up", call.id) == "no such call in progress"
+    world.stop()
+
+
+async def test_an_order_to_resume_calls_a_drain_off(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    world = await running(nursery, config())
+    wire, stop = Wire(nursery, world), Stop()
+    nursery.start_soon(lame_duck, world.supervisor, stop, Notifier())
+    stop.drain("operator ada")
+    await trio.sleep(0.1)
+    ready = [world.supervisor.ready]
+    assert await wire.order("resume") == "done"
+    await trio.sleep(0.1)
+    ready.append(world.supervisor.ready)
+    assert ready == [False, True]
+    stop.drain("operator ada")
+    await trio.sleep(60)
+    assert await wire.order("resume") == "the daemon drains, and it is too late to resume"
     world.stop()
 
 

@@ -41,7 +41,12 @@ class Machine:
         """Install a package of ours, or another version of it."""
         (self.root / "root").mkdir(exist_ok=True)
         shutil.copy(package, self.root / "root" / package.name)
-        self.installing = self.run(f"dpkg --install /root/{package.name}", timeout=180)
+        self.installing = self.run(f"dpkg --install /root/{package.name}", timeout=300)
+
+    async def upgrade(self, package: Path) -> None:
+        """Install another version of it while we, and the platform with us, go on."""
+        shutil.copy(package, self.root / "root" / package.name)
+        self.installing = await self.must(f"dpkg --install /root/{package.name}", timeout=300)
 
     def _entering(self, command: str) -> list[str]:
         enter = ["nsenter", "-t", str(self._leader), "-m", "-u", "-i", "-n", "-p", "-C", "--"]

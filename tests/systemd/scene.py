@@ -4,7 +4,7 @@ import json
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,12 @@ class Scene:
             assert answer.status_code == 200, answer.text
         await until(lambda: all(map(present, calls)), 10, "everybody has somebody on the line")
         return calls
+
+    async def knock(self) -> None:
+        """Connect, say nothing, and wait to be sent away. Errors: `OSError` if the door is closed."""
+        async with await trio.open_tcp_stream("127.0.0.1", 8080) as stream:
+            with suppress(trio.BrokenResourceError):
+                await stream.receive_some()
 
     async def keep_ringing(self, every: float) -> None:
         """Let somebody dial now and then who soon hangs up, until cancelled; nobody may be turned away."""

@@ -34,7 +34,7 @@ async def test_upgrade_and_removal_keep_what_is_the_operators(fresh: tuple[Machi
         calls = await world.ring(3)
         pid = await machine.show("callwarden", "MainPID")
 
-        machine.install(second)  # blocks us, so nobody may need the platform meanwhile; nobody does
+        await machine.upgrade(second)
         assert "still answering calls" in machine.installing
         assert await machine.must("dpkg-query -W -f='${Version}' callwarden") == "0.1.0-2+py" + (
             "311" if machine.run("test -e /usr/bin/python3.11 && echo yes", check=False) else "313"

@@ -15,7 +15,7 @@ from daemon.sandbox.switchboard import SandboxCall
 from tests.configured import API_KEY
 from tests.process.nodes import present, until
 from tests.systemd.machine import Machine
-from tests.systemd.scene import CREDENTIALS, DOOR, STAYS, scene
+from tests.systemd.scene import CREDENTIALS, DOOR, scene
 
 pytestmark = pytest.mark.systemd
 
@@ -78,8 +78,7 @@ async def test_nor_for_whoever_waits_at_the_door(machine: Machine) -> None:
     async with scene(machine) as world:
         world.configure("agents.support voice = 5")
         await machine.must("systemctl start callwarden.socket")
-        with pytest.raises(httpx.TransportError):  # sent away, and to another node where there is one
-            await world.deliver(world.board.place(STAYS))
+        await world.knock()  # sent away, and to another node where there is one
         await machine.until("callwarden.socket", "ActiveState", "^inactive$")
         await trio.sleep(3)
         assert machine.log().count("expected a string") == 1
@@ -97,7 +96,9 @@ async def test_nor_for_whoever_waits_at_the_door(machine: Machine) -> None:
 async def test_a_bad_configuration_of_one_instance_closes_no_door(machine: Machine) -> None:
     async with scene(machine) as world:
         world.configure()
+        machine.drop_in("callwarden.socket", "[Socket]\nService=callwarden@blue.service\n")
         await machine.must("systemctl start callwarden.socket callwarden@blue")
+        await world.ring()
         world.configure("agents.support voice = 5")
         code, _ = await machine.do("systemctl start callwarden@green")
         assert code != 0
@@ -112,16 +113,26 @@ async def test_a_drain_by_hand_is_an_end(machine: Machine) -> None:
         machine.drop_in("callwarden.service", "[Service]\nTimeoutStopSec=3\n")
         await machine.must("systemctl start callwarden")
         (call,) = await world.ring(1, Script(steps=(Wait(7), Leave()), seconds_per_word=0.01))
-        code, said = await machine.do("callwarden drain")
-        assert (code, said.splitlines()[-1]) == (0, "the daemon has ended"), said
+        said: list[tuple[int, str]] = []
+
+        async def drain() -> None:
+            said.append(await machine.do("callwarden drain"))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(drain)
+            await machine.until("callwarden", "ActiveState", "^deactivating$")
+            assert "1 of" in await machine.must("callwarden status")  # to the end
+        ((code, words),) = said
+        assert (code, words.splitlines()[-1]) == (0, "the daemon has ended"), words
         assert call.ended_by == "caller"
         await machine.until("callwarden", "ActiveState", "^inactive$")
         assert (await machine.do("callwarden status"))[0] == 3
         assert await machine.show("callwarden", "ActiveState") == "inactive"
         await world.ring()  # the door is another matter
         await machine.must("systemctl stop callwarden.socket; callwarden drain --now")
-        with pytest.raises(httpx.ConnectError):
-            await world.deliver(world.board.place(STAYS))
+        await machine.until("callwarden", "ActiveState", "^inactive$")
+        with pytest.raises(OSError, match="8080"):
+            await world.knock()
         assert await machine.show("callwarden", "ActiveState") == "inactive"
 
 
@@ -202,6 +213,19 @@ async def test_stopping_waits_for_calls_however_short_systemds_patience(machine:
         assert world.ledger() == {call.id: "caller_left"}
 
 
+async def test_a_drain_outlives_a_daemon_reload(machine: Machine) -> None:
+    async with scene(machine) as world:
+        world.configure()
+        await machine.must("systemctl start callwarden")
+        (call,) = await world.ring(1, Script(steps=(Wait(8), Leave()), seconds_per_word=0.01))
+        await machine.must("systemctl --no-block stop callwarden")
+        await machine.until("callwarden", "StatusText", "^draining, 1 call left$")
+        await machine.must("systemctl daemon-reload")
+        await machine.until("callwarden", "ActiveState", "^inactive$")
+        assert await machine.show("callwarden", "Result") == "success"
+        assert call.ended_by == "caller"
+
+
 async def test_a_second_signal_ends_the_wait(machine: Machine) -> None:
     async with scene(machine) as world:
         world.configure()
@@ -266,6 +290,25 @@ async def test_calls_are_not_handed_over_to_a_configuration_that_cannot_be_used(
         assert [(call.ended_by, call.joins) for call in calls] == [("caller", 1)] * 2
         (refused,) = world.logged("hand_over_refused")
         assert "[agents.support] voice" in refused["why"]
+
+
+async def test_from_one_service_to_instances_of_it(machine: Machine) -> None:
+    async with scene(machine) as world:
+        world.configure()
+        await machine.must("systemctl start callwarden.socket callwarden")
+        (call,) = await world.ring(1, Script(steps=(Wait(5), Leave()), seconds_per_word=0.01))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(world.keep_ringing, 0.05)
+            # As the handbook has it.
+            machine.drop_in("callwarden.socket", "[Socket]\nService=callwarden@blue.service\n")
+            await machine.must("systemctl start callwarden.socket callwarden@blue")
+            await machine.must("systemctl stop callwarden")
+            await trio.sleep(1)
+            nursery.cancel_scope.cancel()
+        assert world.failures == []
+        assert call.ended_by == "caller"
+        assert await machine.show("callwarden", "ActiveState") == "inactive"
+        assert await machine.show("callwarden@blue", "ActiveState") == "active"
 
 
 async def test_one_instance_takes_over_from_the_other(machine: Machine) -> None:
