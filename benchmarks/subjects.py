@@ -13,7 +13,7 @@ from benchmarks.platform import Platform
 from benchmarks.process import ROOT, Measured, share_cores
 from benchmarks.wire import API_KEY, SECRET
 
-PRODUCT = "callwarden"
+PRODUCT, FLOOR = "callwarden", "floor"
 _MAX_CALLS = 5000
 
 
@@ -93,6 +93,6 @@ SUBJECTS = {
         Subject("uvloop", "the same on uvloop", "benchmarks.peers.guide", {"BENCH_UVLOOP": "1"}),
         Subject("aiohttp", "aiohttp on both sides, json", "benchmarks.peers.aiohttp_app"),
         Subject("agents", "openai-agents' pattern for SIP; FastAPI, uvicorn", "benchmarks.peers.agents_sip"),
-        Subject("floor", "Trio's sockets, nothing decoded", "benchmarks.peers.floor"),
+        Subject(FLOOR, "Trio's sockets, nothing decoded", "benchmarks.peers.floor"),
     )
 }
