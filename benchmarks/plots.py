@@ -1,4 +1,4 @@
-"""The plots: for each case, a PNG with a bar for each subject and number. matplotlib comes with requirements/bench.txt."""
+"""The plots: for each case, a PNG with bars for each number. matplotlib comes with requirements/bench.txt."""
 
 from collections.abc import Sequence
 from pathlib import Path

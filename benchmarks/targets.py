@@ -70,10 +70,9 @@ def verdicts(done: Iterable[Done]) -> list[tuple[str, str, str, str, str]]:
     for target in TARGETS:
         wanted = f"{'>=' if target.at_least else '<='} {target.limit:g}x"
         lines.append((target.what, target.against, wanted, *_judged(target, results)))
-    for target in FLOORS:
-        lines.append((target.what, target.against, "-", _judged(target, results)[0], "-"))
+    lines += [(target.what, target.against, "-", _judged(target, results)[0], "-") for target in FLOORS]
     lost = [row.median for row in results.rows if row.subject == PRODUCT and row.what == "small events lost"]
-    verdict = ("not measured" if not lost else "met" if not any(lost) else "MISSED")
+    verdict = "not measured" if not lost else "met" if not any(lost) else "MISSED"
     lines.append(("small events lost", "what was sent", "0", f"{sum(lost):g}" if lost else "-", verdict))
     return lines
 

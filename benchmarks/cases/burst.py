@@ -1,5 +1,4 @@
-"""Burst: 300 webhooks in one second while 200 calls talk. All must be joined; how long the last ones wait is the number.
-"""
+"""Burst: 300 webhooks in one second while 200 calls talk. All must be joined; how long the last ones wait is asked."""
 
 from collections.abc import Sequence
 

@@ -16,22 +16,24 @@ _ROUNDS = 5
 BARE = "stock"
 
 
-def measure(bench: Bench, results: Results, case: str, subjects: Sequence[str]) -> None:
+def measure(
+    bench: Bench, results: Results, case: str, subjects: Sequence[str], *, rounds: int = _ROUNDS, each: int = _EACH
+) -> None:
     """Measure; adds CPU and time per webhook."""
     names = [name for name in subjects if name in (PRODUCT, BARE)]
     spent: dict[str, list[float]] = {name: [] for name in names}
     times: dict[str, list[float]] = {name: [] for name in names}
     with bench.subjects(names) as running:
-        for each in running.values():
-            each.join(1)
-            _deliver(bench, each, 20)
-        for _ in range(bench.some(_ROUNDS, 2)):
-            for name, each in running.items():
-                idle = _idle(bench, each)
-                before = each.process.cpu()
-                taken = _deliver(bench, each, bench.some(_EACH, 20))
+        for subject in running.values():
+            subject.join(1)
+            _deliver(bench, subject, 20)
+        for _ in range(bench.some(rounds, 2)):
+            for name, subject in running.items():
+                idle = _idle(bench, subject)
+                before = subject.process.cpu()
+                taken = _deliver(bench, subject, bench.some(each, 20))
                 times[name] += taken
-                spent[name].append((each.process.cpu() - before) / len(taken) * 1e3 - idle / _RATE * 1e3)
+                spent[name].append((subject.process.cpu() - before) / len(taken) * 1e3 - idle / _RATE * 1e3)
         for name in names:
             results.add(case, name, "CPU per webhook", spent[name], "ms")
             results.add(case, name, "answer p50", [percentile(times[name], 0.5) * 1e3], "ms")
