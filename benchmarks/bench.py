@@ -19,7 +19,7 @@ import trustme
 from benchmarks.platform import Call, Platform
 from benchmarks.process import Measured, allow_sockets, settle, share_cores
 from benchmarks.speech import AUDIO, GREETING
-from benchmarks.subjects import FLOOR, SUBJECTS, Subject
+from benchmarks.subjects import SUBJECTS, Subject
 
 _JOIN_RATE = 80.0
 
@@ -111,8 +111,6 @@ class Running:
     def leave(self) -> None:
         """Let all callers hang up."""
         platform = self.bench.platform
-        if self.subject.name == FLOOR:  # it has no ear for a goodbye
-            platform.hang_up(self.calls)
         platform.leave(self.calls)
         platform.run(20, lambda: all(call.closed for call in self.calls))
         self.over += self.calls

@@ -347,13 +347,6 @@ class Platform:
         """Let callers hang up, now."""
         self.leaving += [(0.0, call) for call in calls if not call.closed]
 
-    @staticmethod
-    def hang_up(calls: Sequence[Call]) -> None:
-        """Close the sockets of calls, with no goodbye."""
-        for call in calls:
-            if call.line is not None:
-                call.line.close()
-
     def run(self, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
         """Work for so long, or until something holds; gives whether it does."""
         end = now() + seconds

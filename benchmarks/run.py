@@ -5,6 +5,7 @@
     make bench SUBJECTS="callwarden websockets"   some subjects, in every case
     make bench FRESH=1                            what was done for this commit already, too
     make bench EFFORT=0.1                         hardly anything, to see whether it works
+    make bench PUBLISH=1                          the table goes into docs/performance.md, too
 
 A case that was measured for this commit is not measured again, so what was interrupted goes on where it was. Whoever is
 measured is ended when we end, however we do.
@@ -20,6 +21,7 @@ from benchmarks import keep, plots, table
 from benchmarks.bench import Bench, Results, SubjectFailed
 from benchmarks.cases import burst, capacity, ending, events, pickup, scale, sequence, start, webhook
 from benchmarks.keep import OUTPUT, Done
+from benchmarks.process import ROOT
 from benchmarks.subjects import FLOOR, PRODUCT, SUBJECTS
 
 Measure = Callable[[Bench, Results, str, Sequence[str]], None]
@@ -115,6 +117,8 @@ def show() -> None:
     (OUTPUT / "table.md").write_text(text)
     sys.stdout.write(text)
     plots.draw(done, OUTPUT)
+    if os.environ.get("PUBLISH"):
+        table.publish(text, ROOT / "docs" / "performance.md")
     say(f"{OUTPUT}: table.md, a JSON file for each case, plots")
 
 

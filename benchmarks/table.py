@@ -1,6 +1,7 @@
 """The table: what was aimed at, then every number of every case, in Markdown that can be read as it is."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from benchmarks import targets
 from benchmarks.bench import Row
@@ -8,6 +9,7 @@ from benchmarks.keep import Done
 from benchmarks.subjects import SUBJECTS
 
 LOAD = "load"
+_BEGIN, _END = "<!-- what `make bench PUBLISH=1` measured -->\n", "\n<!-- end -->"
 
 
 def everything(done: Sequence[Done]) -> str:
@@ -18,6 +20,13 @@ def everything(done: Sequence[Done]) -> str:
     for machine, commit, effort in sorted(said):
         parts.append(f"Measured at {commit}, effort {effort:g}, on {machine}.\n")
     return "\n".join(parts)
+
+
+def publish(text: str, page: Path) -> None:
+    """Put the table where a page has a place for it."""
+    before, begin, rest = page.read_text().partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    page.write_text(f"{before}{begin}\n{text}{end}{after}")
 
 
 def _case(done: Done) -> str:
