@@ -57,6 +57,7 @@ class Subject:
             *((f"platform.xai.ca_file={tls}",) if tls else ()),
             f"limits.max_calls={_MAX_CALLS}",
             f"ledger.url=sqlite:///{folder}/ledger.db",
+            f"operator.socket={folder}/control.sock",
             *self.settings,
         )
         command = [product_python(), "-m", "daemon", "run", "--config", str(ROOT / "config.toml")]
