@@ -4,9 +4,9 @@ A journal that stops reading, or a terminal somebody has paused, must not stop t
 does not fit is dropped and counted, and said as soon as there is room.
 
 Waking the thread costs the loop several times what making a line does, as the two then ask for the interpreter's lock
-in turns. So it is woken only from its sleep, and waits a little before it looks, to find what came meanwhile together.
-That is how much of the log is lost at most when the process is killed. Owner of that thread, which touches nothing
-else.
+in turns. So it is woken only from its sleep, and waits a little before it looks, to find what came meanwhile together;
+while there are always more lines, it wakes by itself. That is how much of the log is lost at most when the process is
+killed. Owner of that thread, which touches nothing else.
 Imports the standard library only; never raises into whoever logs.
 """
 
@@ -21,7 +21,7 @@ LAST_WORDS = 2.0
 """Seconds at the end to write what waits."""
 
 GATHER = 0.05
-"""Seconds between a line that wakes the thread and its being written."""
+"""Seconds that a line waits for others, at most."""
 
 Write = Callable[[bytes], None]
 """Writes lines, and may take its time. Errors: `OSError`, `ValueError` when its stream is closed."""
@@ -82,11 +82,13 @@ class Sink:
     def _next(self) -> list[bytes]:
         """Wait for lines; none at the end."""
         with self._changed:
+            if not self._lines and not self._closing:
+                self._changed.wait(GATHER)
             while not self._lines and not self._closing:
                 self._sleeping = True
                 self._changed.wait()
                 if not self._closing:
-                    self._changed.wait(GATHER)  # whoever closes ends it
+                    self._changed.wait(GATHER)
             if self._unsaid and len(self._lines) < self._limit // 2:
                 lost, self._unsaid = self._unsaid, 0
                 return [self._notice(lost)]
