@@ -32,8 +32,10 @@ from daemon.calls.setting import Setting
 from daemon.calls.supervisor import Supervisor
 from daemon.config import Config
 from daemon.core.incoming import IncomingCall
-from daemon.drain import drain, lame_duck, report
+from daemon.drain import Heir, anybody, drain, lame_duck, report
+from daemon.errors import ConfigError
 from daemon.ledger.base import Ledger
+from daemon.ledger.health import Health
 from daemon.ledger.open import OpenLedger, open_ledger
 from daemon.lookup.fetching import Fetch, open_fetch
 from daemon.observe.clock import WallClock, system_clock
@@ -83,8 +85,8 @@ async def run_daemon(
     Cancelling hangs up every call and stops. Errors: `StartError` and `ConfigError`, alone or in an exception group,
     and only before READY.
     """
-    systemd, stop, feed = systemd or Systemd.take_over(), Stop(), Feed(wall)
-    instruments, notifier = Instruments(feed), systemd.notifier
+    systemd, feed = systemd or Systemd.take_over(), Feed(wall)
+    instruments, notifier, stop = Instruments(feed), systemd.notifier, Stop(managed=systemd.notifier.heard)
     async with (
         open_ledger(config, feed.watch) as opened,
         open_platform(config.platform.xai) as platform,
@@ -110,12 +112,12 @@ async def run_daemon(
             _tell_ready(addresses(listeners), sorted(config.agents), notifier, recovered)
             task_status.started(addresses(listeners))
 
-        equip, told = partial(_equip, later), instruments.metrics.reload
-        reloader = Reloader(read, equip, supervisor, verifier, platform, stop, notifier, noted=told)
+        equip, heir = partial(_equip, later), partial(why_no_heir, opened.health, read)
+        reloader = Reloader(read, equip, supervisor, verifier, platform, stop, notifier, instruments.metrics.reload)
         parts = Parts(supervisor, server, quiet, opened, reloader, stop, systemd)
         async with operating(config, parts, instruments):
             past = Past(orphans=opened.orphans, news=opened.keeper.news, report=opened.keeper.report)
-            code = await serve_calls(setting, supervisor, server, stop, notifier, ready, past)
+            code = await serve_calls(setting, supervisor, server, stop, notifier, ready, past, heir)
             await _deliver_the_last(config, opened, stop)
     structlog.get_logger().info("stopped", code=code)
     return code
@@ -130,6 +132,18 @@ async def _deliver_the_last(config: Config, opened: OpenLedger, stop: Stop) -> N
 def _tell_ready(names: list[str], agents: list[str], notifier: Notifier, recovered: int) -> None:
     structlog.get_logger().info("ready", listening=names, agents=agents)
     notifier.ready(f"ready, {counted(recovered, 'call')} recovered" if recovered else "ready")
+
+
+async def why_no_heir(health: Health, read: Read | None) -> str:
+    """Why the next daemon could not go on with our calls; nothing if it could."""
+    if not health.up:
+        return f"the ledger is down ({health.why}): the next daemon would not find them"
+    try:
+        if read is not None:
+            await trio.to_thread.run_sync(read, abandon_on_cancel=True)
+    except ConfigError as error:
+        return f"the configuration can't be used ({error.problems[0]}): the next daemon would not start"
+    return ""
 
 
 async def _equip(stack: AsyncExitStack, setting: Setting, config: Config) -> Setting:
@@ -147,6 +161,7 @@ async def serve_calls(
     notifier: Notifier,
     ready: Callable[[int], None],
     past: Past | None = None,
+    heir: Heir = anybody,
 ) -> int:
     """Answer calls that this server is told of until told to stop; gives the exit code.
 
@@ -167,7 +182,7 @@ async def serve_calls(
                 ready(recovered)
                 collecting.start_soon(report, supervisor, stop, notifier, name="progress")
                 await lame_duck(supervisor, stop, notifier)
-                overdue = await drain(supervisor, server, stop, notifier)
+                overdue = await drain(supervisor, server, stop, notifier, heir)
         finally:
             # Also when something here fails, or is cancelled: the callers are real, whatever became of us. A successor
             # finds in the ledger what is owed, and goes on with it.

@@ -26,6 +26,15 @@ _TIMES = 3
 # For hanging up everybody after the deadline, which is bounded for each call.
 _CLEANING_UP = 30.0
 
+Heir = Callable[[], Awaitable[str]]
+"""Says why a successor could not go on with the calls; nothing if it could."""
+
+
+async def anybody() -> str:
+    """Trust that a successor can."""
+    await trio.lowlevel.checkpoint()
+    return ""
+
 
 async def lame_duck(supervisor: Supervisor, stop: Stop, notifier: Notifier) -> None:
     """Wait until the daemon is to stop, and nobody has called that off in time.
@@ -46,7 +55,7 @@ async def lame_duck(supervisor: Supervisor, stop: Stop, notifier: Notifier) -> N
         notifier.status(str(Vitals(stage="ready", calls=supervisor.live)))
 
 
-async def drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: Notifier) -> bool:
+async def drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: Notifier, heir: Heir = anybody) -> bool:
     """Stop in steps, each ended early by a second wish to stop; tells whether the deadline had to end calls.
 
     1. No more calls; wait for those in progress.
@@ -66,7 +75,7 @@ async def drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: No
     with trio.move_on_at(stop.ends_at) as patience:
         await _unless(stop.hurried, supervisor.idle)
         if stop.making_room:
-            await _unless(stop.forced.wait, partial(_hand_over, supervisor, stop))
+            await _unless(stop.forced.wait, partial(_hand_over, supervisor, stop, heir))
     overdue = patience.cancelled_caught and not stop.forced.is_set()
     if supervisor.live:
         reasons = (f"drain deadline {format_duration(limit)}" if overdue else stop.reasons[-1], stop.reasons[0])
@@ -76,10 +85,16 @@ async def drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: No
     return overdue
 
 
-async def _hand_over(supervisor: Supervisor, stop: Stop) -> None:
+async def _hand_over(supervisor: Supervisor, stop: Stop, heir: Heir) -> None:
     """Leave the calls to a successor; where that is not to be, wait for their ends."""
-    structlog.get_logger().info("handing_over", calls=supervisor.live, why=stop.reasons[-1])
-    if not await hand_over(supervisor, supervisor.setting.config.recovery.handover_budget, stop.reasons[-1]):
+    why = await heir() if supervisor.live else ""
+    if why:
+        # Callers would hear nothing until somebody has corrected it. As it is, only the doorbell waits.
+        structlog.get_logger().error("hand_over_refused", why=why, fix="correct it; until then calls are waited for")
+    else:
+        structlog.get_logger().info("handing_over", calls=supervisor.live, why=stop.reasons[-1])
+    budget = supervisor.setting.config.recovery.handover_budget
+    if why or not await hand_over(supervisor, budget, stop.reasons[-1]):
         await supervisor.idle()
 
 

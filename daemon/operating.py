@@ -6,10 +6,11 @@
        ├─ reloader ............ reload.py
        ├─ loop lag, deliveries owed, watchdog, status
        ├─ deliveries .......... deliveries/, out of the ledger's outbox
-       └─ operator server ..... operate/api.py on the control socket and on loopback
+       └─ operator server ..... operate/api.py and console/ on the control socket and on loopback
 
 Used by `app.py` only. Owner of that nursery. Begins before the first call is taken and ends after the last is over, so
-that start and stop can be watched. Imports calls' viewing, control, reload, operate, observe, ledger and web.serve.
+that start and stop can be watched. Imports calls' viewing, control, reload, console,
+operate, observe, ledger and web.serve.
 """
 
 import math
@@ -23,10 +24,12 @@ from functools import partial
 
 import structlog
 import trio
+from hypercorn.typing import ASGIFramework
 
 from daemon import __version__, deliveries
 from daemon.calls.supervisor import Supervisor
 from daemon.config import Config, every_secret
+from daemon.console import Beside, create_console
 from daemon.control import Control, Surroundings
 from daemon.ledger.open import OpenLedger
 from daemon.ledger.owed import DeliveriesOwed
@@ -103,8 +106,11 @@ async def operating(config: Config, parts: Parts, instruments: Instruments) -> A
     log.redactor.hide(secret.reveal() for secret in every_secret(config))
     log.identify(node=lambda: parts.opened.node, epoch=lambda: parts.opened.lease.epoch)
     listeners = await open_control(config.operator, parts.opened.folder, os.environ, parts.systemd.passed)
-    api = create_api(control, instruments.ring, instruments.metrics.registry, Gate(config.operator.token), quiet)
-    server = Server(api, listeners, LIMITS, quiet=quiet, name="operator server")
+    ring, gate = instruments.ring, Gate(config.operator.token)
+    surface: ASGIFramework = create_api(control, ring, instruments.metrics.registry, gate, quiet)
+    if config.operator.console:
+        surface = Beside(surface, create_console(control, parts.opened.database, ring, gate, quiet))
+    server = Server(surface, listeners, LIMITS, quiet=quiet, name="operator server")
     sources = Sources(
         connections={"webhook": lambda: parts.server.connections, "operator": lambda: server.connections},
         troubles={"webhook": parts.quiet.totals, "operator": quiet.totals},

@@ -122,6 +122,7 @@ class Reloader:
         self._notifier.reloading("reloading the configuration")
         try:
             config = await trio.to_thread.run_sync(self._read)
+            log.redactor.hide(secret.reveal() for secret in every_secret(config))
             held = as_far_as_running(self._supervisor.setting.config, config)
             equipped = await self._equip(self._supervisor.setting, held)
             self._check_stopping()
@@ -140,7 +141,6 @@ class Reloader:
         changed, waiting = changes(present.config, held), restart_keys(present.config, config)
         generation = present.generation
         if changed:
-            log.redactor.hide(secret.reveal() for secret in every_secret(held))
             self._verifier.trust(secrets_in(held), held.server.clock_tolerance)
             self._platform.follow(held.platform.xai)
             generation += 1

@@ -13,10 +13,11 @@ import msgspec
 import pytest
 import trio
 
-from daemon.app import run_daemon
-from daemon.config import Agent, Drain, Number, Recovery, Secret, Server
+from daemon.app import run_daemon, why_no_heir
+from daemon.config import Agent, Config, Drain, Number, Recovery, Secret, Server
 from daemon.config.lookups import Lookup
-from daemon.errors import StartError
+from daemon.errors import ConfigError, Problem, StartError
+from daemon.ledger.health import Health
 from daemon.observe.clock import system_clock
 from daemon.operate.activation import Systemd
 from daemon.operate.systemd import Notifier
@@ -279,3 +280,28 @@ async def test_calls_that_cannot_be_left_to_a_successor_are_drained(tmp_path: Pa
         kill(signal.SIGQUIT)
         assert await live.exit_code() == 0
     assert sorted(str(call.ended_by) for call in calls) == ["caller", "hangup"]
+
+
+async def test_calls_are_not_left_to_a_successor_that_would_not_start(tmp_path: Path, logged: Logged) -> None:
+    config = msgspec.structs.replace(configuration(drain=QUICK), recovery=Recovery(handover="rejoin"))
+
+    def read(_: Config) -> Config:
+        raise ConfigError(Problem("[agents.support] voice", "expected a string, got an integer"))
+
+    async with live_daemon(config, tmp_path, read=read) as live:
+        call = await live.ring(Script(steps=(Wait(1.0), Leave()), seconds_per_word=0.01))
+        await trio.sleep(0.2)
+        kill(signal.SIGQUIT)
+        assert await live.exit_code() == 0
+    assert (call.ended_by, call.joins) == ("caller", 1)
+    (refused,) = [line for line in logged() if line["event"] == "hand_over_refused"]
+    assert "[agents.support] voice" in str(refused["why"])
+
+
+async def test_a_successor_would_not_find_calls_while_the_ledger_is_down() -> None:
+    health = Health(up=False)
+    assert await why_no_heir(health, None) == (
+        "the ledger is down (it was not opened yet): the next daemon would not find them"
+    )
+    health.recover()
+    assert await why_no_heir(health, configuration) == ""

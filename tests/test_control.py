@@ -354,7 +354,7 @@ def flat(task: dict[str, Any]) -> list[dict[str, Any]]:
     return [task, *(line for child in task["tasks"] for line in flat(child))]
 
 
-PATHS = ["/", "/v1", "/v1/calls/", "/v1/calls/../status", "/v1/calls/%2e%2e%2fstatus", "/v1/calls/a.b"]
+PATHS = ["/v1", "/v1/calls/", "/v1/calls/../status", "/v1/calls/%2e%2e%2fstatus", "/v1/calls/a.b"]
 
 
 async def test_nothing_else_is_there(tmp_path: Path) -> None:
@@ -367,5 +367,6 @@ async def test_nothing_else_is_there(tmp_path: Path) -> None:
             assert answer.startswith(b"HTTP/1.1 404"), path
             assert b"application/problem+json" in answer
         # And none of it is on the public port.
-        assert (await live.client.get("/v1/status")).status_code == 404
+        for path in ("/v1/status", "/", "/history", "/login", "/static/console.js"):
+            assert (await live.client.get(path)).status_code == 404
         kill()

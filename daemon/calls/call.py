@@ -21,7 +21,7 @@ from daemon.core.conversation import Conversation
 from daemon.core.effects import Effect
 from daemon.core.frames import SessionUpdate
 from daemon.core.incoming import IncomingCall
-from daemon.core.receipts import ELSEWHERE, Debt, Outcome, Receipt
+from daemon.core.receipts import ELSEWHERE, Debt, Outcome, Receipt, without_words
 from daemon.ledger.epochs import Orphan
 from daemon.observe.recorder import Recording
 from daemon.platforms.base import Line
@@ -283,7 +283,7 @@ class Call:
                 case SendFrame(frame):
                     self.outbox.put(frame)
                 case HangUp(reasons):
-                    self.hang_up(*reasons)
+                    self.hang_up(*(reasons if self.setting.config.ledger.transcripts else without_words(reasons)))
                 case Remember(entry):
                     self.remember(entry)
                 case RunTool(use):

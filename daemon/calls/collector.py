@@ -14,7 +14,7 @@ import trio
 
 from daemon.config import XaiPlatform
 from daemon.core import journal
-from daemon.core.receipts import Debt, Outcome
+from daemon.core.receipts import Debt, Outcome, without_words
 from daemon.errors import PlatformError, PlatformUnavailable
 from daemon.ledger.base import Ledger
 from daemon.observe.feed import Feed
@@ -53,8 +53,7 @@ class DebtCollector:
         if self._tasks is not None:
             self._tasks.start_soon(self._collect, debt, name=f"debt {debt.call_id}")
         self._feed.publish(debt.call_id, journal.HangUpOwed(why=debt.why))
-        log = structlog.get_logger()
-        log.error("hang_up_owed", call_id=debt.call_id, why=debt.why, danger="the caller may still be connected")
+        _alarm("hang_up_owed", debt)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Collect until cancelled."""
@@ -75,8 +74,7 @@ class DebtCollector:
     def close_books(self) -> None:
         """Say what remains."""
         for debt in self.debts:
-            log = structlog.get_logger()
-            log.error("debt_remains", call_id=debt.call_id, why=debt.why, danger="the caller may still be connected")
+            _alarm("debt_remains", debt)
 
     async def _collect(self, debt: Debt) -> None:
         """See one debt through, over errors of ours too. Nothing but a cancellation ever leaves this function."""
@@ -105,7 +103,7 @@ class DebtCollector:
         self._fewer = trio.Event()
         self._feed.publish(debt.call_id, journal.Ended(receipt=receipt, events=debt.events))
         if receipt.outcome == "lost":
-            structlog.get_logger().error("call_lost", why=receipt.why)
+            structlog.get_logger().error("call_lost", why=_logged(receipt.reasons))
 
     async def _hang_up(self, debt: Debt) -> Outcome:
         """Ask until the leg is down, or must be by itself."""
@@ -134,3 +132,13 @@ class DebtCollector:
         else:
             with trio.move_on_after(min(seconds, _LONGEST_PAUSE)):
                 await self._hurry.wait()
+
+
+def _alarm(event: str, debt: Debt) -> None:
+    why, danger = _logged(debt.reasons), "the caller may still be connected"
+    structlog.get_logger().error(event, call_id=debt.call_id, why=why, danger=danger)
+
+
+def _logged(reasons: tuple[str, ...]) -> str:
+    """A chain of reasons as a line of the log may have it."""
+    return " > ".join(without_words(reasons))

@@ -15,6 +15,7 @@ import structlog
 import trio
 
 from daemon.calls.call import Call
+from daemon.core.receipts import without_words
 
 # Nothing tells when a talk pauses, and it is looked at for some seconds at the most.
 _LOOK = 0.05
@@ -70,5 +71,6 @@ async def _can_be_joined_again(desk: Desk, deadline: float) -> bool:
     log = structlog.get_logger()
     if not works:
         fix = "set [recovery] handover to drain, which is what happens now"
-        log.error("hand_over_refused", call_id=tried.id, why=", ".join(tried.reasons) or "no answer in time", fix=fix)
+        why = ", ".join(without_words(tried.reasons)) or "no answer in time"
+        log.error("hand_over_refused", call_id=tried.id, why=why, fix=fix)
     return works

@@ -50,6 +50,8 @@ class TransferTool:
         """Transfer the caller, or say why not. Does not come back if that ends the call."""
         destination, agent = destination_of(use), self._call.conversation.agent
         allowed = agent.destinations if use.by_rule else agent.transfers
+        if self._call.ending.is_set():
+            return _failure("The call is ending.", _INSTEAD, "refused")
         if self._refuses(destination if destination in allowed else "", busy=self._call.transfers > 0):
             return _failure("It can't be made now.", _INSTEAD, "refused")
         self._call.transfers += 1
@@ -73,7 +75,8 @@ class TransferTool:
             tried.append(f"{destination}: {_words(outcome)}")
             fallback = self._call.setting.config.destinations[destination].fallback
             unknown = outcome.result is ReferResult.UNKNOWN
-            if unknown or not fallback or self._refuses(fallback):
+            ends = self._call.ending.is_set()
+            if ends or unknown or not fallback or self._refuses(fallback):
                 return _failure(" ".join(tried), _UNKNOWN if unknown else _INSTEAD, outcome.result.value)
             structlog.get_logger().info("transfer_falls_back", call_id=call_id, to=fallback)
             destination = fallback

@@ -39,10 +39,12 @@ async def _transfer(call: Call, destination: str, why: tuple[str, ...]) -> None:
 async def refer(call: Call, destination: str, why: tuple[str, ...]) -> ReferOutcome:
     """Transfer the caller; ends the call if it succeeds, or if there is no caller any more.
 
-    Cancelling leaves it unknown whether the transfer happened.
+    Nobody is transferred whose call is ending: they are being hung up. Cancelling leaves it unknown whether the
+    transfer happened.
     """
     if not await call.setting.ledger.ours(call.id):
         call.let_go()
+    if call.ending.is_set():
         return ReferOutcome(ReferResult.NO_CALL)
     call.remember(journal.TransferAsked(destination=destination))
     call.state_began = trio.current_time()

@@ -67,6 +67,7 @@ def detail(call: Call) -> CallDetail:
         turns=tuple(_words(turn) for turn in call.conversation.transcript.turns),
         unsent=call.outbox.waiting,
         taken_over_from=call.former.former if call.former else None,
+        destinations=tuple(call.setting.config.destinations),
     )
 
 

@@ -19,7 +19,7 @@ _HEADINGS = ("CALL", "WHEN", "CALLER", "CALLED", "AGENT", "NODE", "STATE", "FOR"
 _SHORT = 8
 
 
-def _number(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+def number_given(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     """A phone number, however it is written; it must have a plus sign and the country code."""
     plain = re.sub(r"[\s().-]", "", value or "")
     if value is not None and not re.fullmatch(r"\+[0-9]{1,15}", plain):
@@ -38,7 +38,7 @@ def _words(_context: click.Context, _parameter: click.Parameter, value: str | No
 @configured
 @click.option("--live", is_flag=True, help="Only calls in progress.")
 @click.option("--since", type=Span(), metavar="DURATION", help="Only calls of the last 30m, 12h, 7d, ...")
-@click.option("--number", callback=_number, help="Only calls from or to this number.")
+@click.option("--number", callback=number_given, help="Only calls from or to this number.")
 @click.option("--agent", help="Only calls that this agent answered.")
 @click.option("--outcome", type=click.Choice(get_args(Outcome)), help="Only calls with this receipt.")
 @click.option(

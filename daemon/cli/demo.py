@@ -132,9 +132,17 @@ def _describe(entry: dict[str, Any]) -> tuple[str, str, str] | None:
         case "Said" if entry["final"]:
             return entry["speaker"], entry["text"], "bold green" if entry["speaker"] == "agent" else "bold yellow"
         case "KeyPressed":
-            return "key", entry["digit"], "magenta"
+            return "key", entry["digit"] or "*** (not to be shown)", "magenta"
         case "DigitsCollected":
-            return "entry", f"{entry['digits']} (ended by {entry['trigger']})", "magenta"
+            digits = entry["digits"] or f"*** {entry['count']} keys, not to be shown"
+            return "entry", f"{digits} (ended by {entry['trigger']})", "magenta"
+        case "MenuChosen":
+            return "menu", f"{entry['keys'] or '***'}: {entry['action']}", "magenta"
+        case "TransferAsked":
+            return "transfer", f"it rings at {entry['destination']}", "blue"
+        case "TransferFailed":
+            sip = "" if entry["sip_status"] is None else f" (SIP {entry['sip_status']})"
+            return "transfer", f"{entry['destination']}: {entry['result']}{sip}", "blue"
         case "HangUpAsked":
             return "tool", f"hang_up: {entry['reason']}", "blue"
         case "ToolCalled":

@@ -7,13 +7,15 @@ import click
 
 from daemon.cli.configuration import configured
 from daemon.cli.deliveries import deliveries
-from daemon.cli.opening import EXIT_USAGE, Span, fail, opened
-from daemon.cli.plain import local_time, print_json, print_table, span
+from daemon.cli.forgetting import forget
+from daemon.cli.opening import EXIT_FAILED, EXIT_USAGE, Span, fail, opened
+from daemon.cli.plain import harmless, local_time, print_json, print_table, span
 from daemon.core.durations import format_duration
 from daemon.ledger.listing import ended_before, list_nodes
 from daemon.ledger.migrate import migrate as bring_up_to_date
 from daemon.ledger.records import Call, read_portion
 from daemon.ledger.retention import prune as forget_some
+from daemon.ledger.verifying import verify as look_at_all
 
 
 @click.group()
@@ -22,6 +24,7 @@ def ledger() -> None:
 
 
 ledger.add_command(deliveries)
+ledger.add_command(forget)
 
 
 @ledger.command()
@@ -76,6 +79,32 @@ def prune(path: Path, overrides: tuple[str, ...], older_than: float | None, *, y
         while some := visit.write(partial(forget_some, older_than=age)):
             forgotten += some
     click.echo(f"forgotten: {forgotten}")
+
+
+@ledger.command()
+@configured
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def verify(context: click.Context, path: Path, overrides: tuple[str, ...], *, as_json: bool) -> None:
+    """See whether all that the ledger says can be true: receipts, debts, epochs, journals, deliveries, the file.
+
+    Reads only, and may be run beside the daemon. Exits with 1 if anything is wrong.
+    """
+    with opened(path, overrides) as (_, visit):
+        verdict = visit.read(look_at_all)
+        where = visit.engines.where
+    if as_json:
+        print_json(verdict)
+    else:
+        for found in verdict.findings:
+            click.echo(harmless(f"{found.about}: {found.what} ({found.rule})"))
+        counted = (
+            f"{verdict.calls} calls, {verdict.receipts} receipts, {verdict.live} live, {verdict.epochs} epochs, "
+            f"{verdict.entries} entries, {verdict.deliveries} deliveries"
+        )
+        told = f"{len(verdict.findings)} findings" if verdict.findings else "consistent"
+        click.echo(f"{where}: {counted}: {told}")
+    context.exit(EXIT_FAILED if verdict.findings else 0)
 
 
 @ledger.command()

@@ -38,7 +38,10 @@ _FILES = (
 _ENVIRONMENT = (
     ("CALLWARDEN_CONFIG", "The configuration file."),
     ("CALLWARDEN_SOCKET", "The control socket."),
-    ("CREDENTIALS_DIRECTORY", "Where ${credential:NAME} is looked up; systemd sets it."),
+    (
+        "CREDENTIALS_DIRECTORY",
+        "Where ${credential:NAME} is looked up; systemd sets it. Else, credentials/ beside the configuration.",
+    ),
 )
 
 

@@ -4,8 +4,10 @@ import errno
 import faulthandler
 import gc
 import os
+import resource
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import trio
 
 from daemon.app import run_daemon
 from daemon.cli.configuration import EXIT_CONFIG, configured, refuse
-from daemon.config import Config, load
+from daemon.config import Config, every_secret, load
 from daemon.errors import ConfigError, StartError
 from daemon.observe import log
 from daemon.operate.activation import Systemd
@@ -42,8 +44,10 @@ def run(path: Path, overrides: tuple[str, ...], events: str | None) -> None:
     """
     # The watchdog's signal, and a crash of the interpreter, leave every thread's stack on standard error.
     faulthandler.enable(file=2)
+    _leave_no_core()
     systemd = Systemd.take_over()
     config = _load(path, overrides, systemd.notifier)
+    log.redactor.hide(secret.reveal() for secret in every_secret(config))  # before a line can hold one
     # What is loaded now stays for good; the collector need not look through it again and again during calls.
     gc.freeze()
     # Nearly all that a call leaves behind is gone without it. As often as it comes, it would take a tenth of the CPU.
@@ -54,6 +58,15 @@ def run(path: Path, overrides: tuple[str, ...], events: str | None) -> None:
     if problem:
         click.echo(f"callwarden: {problem}", err=True)
     sys.exit(code)
+
+
+def _leave_no_core() -> None:
+    """Have no image of this process written when it crashes: keys, digits and words are in its memory."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    # A program to which the kernel pipes images gets them whatever the limit is, but for this one (fs/coredump.c).
+    limit = 0 if hard == 0 else 1
+    with suppress(OSError, ValueError):  # forbidden by whoever has started us
+        resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))
 
 
 def _load(path: Path, overrides: tuple[str, ...], notifier: Notifier) -> Config:

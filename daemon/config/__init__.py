@@ -25,7 +25,7 @@ from daemon.config.records import (
     Server,
     XaiPlatform,
 )
-from daemon.config.secrets import Secret, every_secret
+from daemon.config.secrets import Secret, every_secret, put_into
 from daemon.config.tools import HttpTool, PythonTool, Tool, properties
 from daemon.config.units import parse_duration, parse_size
 
@@ -58,4 +58,5 @@ __all__ = [
     "parse_duration",
     "parse_size",
     "properties",
+    "put_into",
 ]

@@ -36,7 +36,8 @@ def load(
 ) -> Config:
     """Load the file at `path`, with `dotted.key=value` overrides laid over it and secrets fetched.
 
-    `env` is the environment in which secrets are looked up, by default that of the process. With `secrets_of`, only the
+    `env` is the environment in which secrets are looked up, by default that of the process; where it names no folder of
+    credentials, that is `credentials` beside the file. With `secrets_of`, only the
     secrets of these tables, or dotted keys, are fetched, and Python functions only if it names `tools`, or with
     `functions`; for whoever needs no others, and may not be able to read them. Reads files and imports the operator's
     modules, so a running daemon calls it in a worker thread.
@@ -57,12 +58,22 @@ def load(
     check_keys_of_functions(document, report)
     _locate_ledger(document, path.parent)
     _locate_recordings(document, path.parent)
-    config = Decoder(report, os.environ if env is None else env, secrets_of).table(Config, document)
+    config = Decoder(report, _with_credentials(path, os.environ if env is None else env), secrets_of).table(
+        Config, document
+    )
     if config is None or report.problems:
         # What is wrong with an inherited key is wrong in every heir.
         raise ConfigError(*dict.fromkeys(report.problems))
     concrete = {name: agent for name, agent in config.agents.items() if not agent.abstract}
     return msgspec.structs.replace(config, agents=concrete)
+
+
+def _with_credentials(path: Path, env: Mapping[str, str]) -> Mapping[str, str]:
+    """Find credentials where the unit takes them from, for whoever types a command beside the service."""
+    folder = path.parent / "credentials"
+    if env.get("CREDENTIALS_DIRECTORY") or not folder.is_dir():
+        return env
+    return {**env, "CREDENTIALS_DIRECTORY": str(folder.absolute())}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -22,6 +22,8 @@ class Operator(Struct, frozen=True, kw_only=True):
     """Loopback address for the same over TCP, for a browser or Prometheus on this machine; empty for none."""
     token: OperatorToken | None = None
     """Bearer token that everybody who comes over TCP must show; None where nobody does."""
+    console: bool = True
+    """Whether the console's web pages are there too, at `/`."""
 
 
 class Tracing(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ secret, or of what was written in place of a reference, into a message.
 import binascii
 import hmac
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ EXPECTED_REFERENCE: Final = '"${env:NAME}", "${file:/path}" or "${credential:NAM
 
 _REFERENCE: Final = re.compile(r"\$\{(env|file|credential):([^{}]+)\}")
 _ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SHORTEST: Final = 8
 _OF_FOLDER: Final = "callwarden_"
 # Standard Webhooks: between 192 and 512 bits of key.
 _KEY_BYTES: Final = range(24, 65)
@@ -26,10 +27,12 @@ _KEY_BYTES: Final = range(24, 65)
 class Secret:
     """A secret text. Only `reveal()` shows it; printing, logging or encoding the box does not."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("_text", "parts")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, parts: tuple["Secret", ...] = ()) -> None:
         self._text = text
+        self.parts = parts
+        """The secrets that were put into the text, if it is not one by itself."""
 
     def reveal(self) -> str:
         """Return the text; call this only where it goes onto the wire or into a signature."""
@@ -62,9 +65,10 @@ class Unfetched(Secret):
 
 
 def every_secret(record: object) -> Iterator[Secret]:
-    """All secrets that a configuration, or a part of it, holds."""
+    """All secrets that a configuration, or a part of it, holds; of a text with secrets in it, these as well."""
     if isinstance(record, Secret):
         yield record
+        yield from record.parts
     elif isinstance(record, msgspec.Struct):
         for name in record.__struct_fields__:
             yield from every_secret(getattr(record, name))
@@ -74,6 +78,11 @@ def every_secret(record: object) -> Iterator[Secret]:
     elif isinstance(record, tuple):
         for value in record:
             yield from every_secret(value)
+
+
+def put_into(texts: Iterable[Secret]) -> tuple[str, ...]:
+    """The secrets that were put into these texts, but for what is so short that it may stand anywhere."""
+    return tuple(part.reveal() for text in texts for part in text.parts if len(part.reveal()) >= _SHORTEST)
 
 
 def resolve(reference: str, env: Mapping[str, str]) -> Secret:
@@ -99,7 +108,8 @@ def fill(text: str, env: Mapping[str, str]) -> Secret:
         ValueError: As `resolve`, and for a reference that is none.
     """
     _check_references(text)
-    return Secret(_REFERENCE.sub(lambda reference: resolve(reference[0], env).reveal(), text))
+    parts = {reference[0]: resolve(reference[0], env) for reference in _REFERENCE.finditer(text)}
+    return Secret(_REFERENCE.sub(lambda reference: parts[reference[0]].reveal(), text), tuple(parts.values()))
 
 
 def _check_references(text: str) -> None:
@@ -144,7 +154,8 @@ def _from_credential(name: str, env: Mapping[str, str]) -> Secret:
     if not folder:
         raise ValueError(
             f"credential {name} cannot be looked up: CREDENTIALS_DIRECTORY is not set. systemd sets it for a unit "
-            f"with LoadCredential={name}; elsewhere, set it to the folder that holds the file {name}"
+            f"with LoadCredential={name}; elsewhere, set it to the folder that holds the file {name}, or have a folder "
+            "credentials beside the configuration"
         )
     # Of a whole folder that is loaded under one name, systemd puts that name in front of every file's.
     path, of_folder = Path(folder, name), Path(folder, f"{_OF_FOLDER}{name}")

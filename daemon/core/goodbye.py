@@ -14,6 +14,7 @@ from daemon.core.commands import HangUp
 from daemon.core.events import FunctionCalled
 from daemon.core.frames import FunctionCallOutput, FunctionTool, ItemCreate
 from daemon.core.journal import GoodbyeSaid
+from daemon.core.receipts import BY_MODEL
 
 HANG_UP = FunctionTool(
     name="hang_up",
@@ -92,7 +93,7 @@ class Goodbye:
 
 def by_the_model(reason: str) -> str:
     """The model's wish as a reason."""
-    return f"hang_up by the model: {reason}" if reason else "hang_up by the model"
+    return f"{BY_MODEL}: {reason}" if reason else BY_MODEL
 
 
 def wish_to_hang_up(wish: FunctionCalled) -> str:

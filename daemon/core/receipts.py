@@ -1,5 +1,6 @@
 """Receipts, the proof that a call is over, of which it has exactly one; and debts, which are calls without. Pure."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -7,6 +8,15 @@ import msgspec
 ELSEWHERE = "another node has the call"
 
 Outcome = Literal["caller_left", "hung_up", "transferred", "handed_over", "lost"]
+
+
+BY_MODEL = "hang_up by the model"
+"""How a reason begins behind which the model's own words stand: they retell what the caller said."""
+
+
+def without_words(reasons: Sequence[str]) -> tuple[str, ...]:
+    """A chain of reasons without anybody's words in it, for where these don't belong."""
+    return tuple(BY_MODEL if reason.startswith(f"{BY_MODEL}:") else reason for reason in reasons)
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from daemon.core.events import (
     decode,
 )
 from daemon.core.inputs import Adopted, Input, Instructed, Received, Resumed, Started, ToolDone, Woken
+from daemon.core.redaction import HIDDEN
 from daemon.core.sip import Header
 
 FORMAT = 1
@@ -87,7 +88,25 @@ def wanted(commands: Iterable[Command]) -> Iterator[dict[str, Any]]:
     """Commands as plain values, but for journal entries: those are about the call, and not part of it."""
     for command in commands:
         if not isinstance(command, Remember):
-            yield {"kind": type(command).__name__, **msgspec.to_builtins(command)}
+            yield _without_tokens({"kind": type(command).__name__, **msgspec.to_builtins(command)})
+
+
+def _without_tokens(command: dict[str, Any]) -> dict[str, Any]:
+    """A command without what opens an MCP server: the one secret that is in a frame."""
+    match command:
+        case {"frame": {"session": {"tools": [*tools]} as session} as frame}:
+            kept = [_without_token(tool) for tool in tools]
+            return {**command, "frame": {**frame, "session": {**session, "tools": kept}}}
+        case _:
+            return command
+
+
+def _without_token(tool: dict[str, Any]) -> dict[str, Any]:
+    hidden: dict[str, Any] = {"authorization": HIDDEN} if "authorization" in tool else {}
+    match tool:
+        case {"headers": dict() as headers}:
+            hidden["headers"] = dict.fromkeys(headers, HIDDEN)
+    return {**tool, **hidden}
 
 
 def input_of(line: Fed) -> Input:

@@ -2,10 +2,15 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
 _UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
+
+
+HIDDEN: Final = "****"
+"""What stands in the place of a secret."""
 
 
 def short_number(number: str | None) -> str:
@@ -19,8 +24,18 @@ def masked(text: str, hidden: Iterable[str]) -> str:
     """A text of somebody else's with every one of these secrets struck out, should it repeat one."""
     for secret in sorted(hidden, key=len, reverse=True):
         if secret:
-            text = text.replace(secret, "****")
+            text = text.replace(secret, HIDDEN)
     return text
+
+
+def masked_body(body: bytes, hidden: Iterable[str]) -> bytes:
+    """An answer of somebody else's, JSON as a rule, without these secrets, however JSON may write them."""
+    for secret in sorted(hidden, key=len, reverse=True):
+        written = msgspec.json.encode(secret)[1:-1]
+        for form in (secret.encode(errors="surrogatepass"), written, written.replace(b"/", rb"\/")):
+            if form:
+                body = body.replace(form, HIDDEN.encode())
+    return body
 
 
 def printable(words: str) -> str:

@@ -73,6 +73,8 @@ class CallDetail(msgspec.Struct, frozen=True, kw_only=True):
     """Frames that wait to be sent."""
     taken_over_from: str | None
     """The epoch that had the call before us, if it was taken over."""
+    destinations: tuple[str, ...] = ()
+    """Where it may be transferred to, by the configuration it began with."""
 
 
 class DebtView(msgspec.Struct, frozen=True, kw_only=True):

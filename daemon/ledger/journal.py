@@ -71,6 +71,8 @@ class JournalWriter:
         """Take a record; a watcher for the feed."""
         if not self._transcripts and isinstance(record.entry, journal.Said):
             return
+        if not self._transcripts and isinstance(record.entry, journal.HangUpAsked):
+            record = msgspec.structs.replace(record, entry=journal.HangUpAsked(reason=""))  # it retells what was said
         if len(self._waiting) >= MOST:
             self._drop(1)
             self.lost += 1

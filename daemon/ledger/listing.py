@@ -25,6 +25,14 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str | None = None
     words: tuple[str, ...] = ()
     """Said in one turn, in any order."""
+    beginning: str = ""
+    """Of the id."""
+    earliest: float | None = None
+    """Claimed at this Unix time or later."""
+    latest: float | None = None
+    """Claimed at this Unix time or earlier."""
+    before: tuple[float, str] | None = None
+    """Time and id of a call that was listed; only what comes after it in the list."""
     limit: int = 50
 
 
@@ -70,6 +78,15 @@ def list_calls(connection: Connection, wanted: Wanted) -> list[Call]:
         conditions.append(calls.c.outcome == wanted.outcome)
     if wanted.words:
         conditions.append(calls.c.call_id.in_(calls_in_which(connection, wanted.words)))
+    if wanted.beginning:
+        conditions.append(_begins(wanted.beginning))
+    if wanted.earliest is not None:
+        conditions.append(calls.c.claimed_at >= wanted.earliest)
+    if wanted.latest is not None:
+        conditions.append(calls.c.claimed_at <= wanted.latest)
+    if wanted.before is not None:
+        at, call_id = wanted.before
+        conditions.append(or_(calls.c.claimed_at < at, and_(calls.c.claimed_at == at, calls.c.call_id > call_id)))
     newest = select_calls().where(*conditions).order_by(calls.c.claimed_at.desc(), calls.c.call_id)
     return read_calls(connection, newest.limit(wanted.limit))
 
@@ -82,10 +99,14 @@ def find_calls(connection: Connection, beginning: str, *, live: bool = False, mo
     whole = connection.execute(meant.where(calls.c.call_id == beginning)).scalar_one_or_none()
     if whole is not None:
         return [whole]
-    # Not LIKE, to which an underscore is anything, and on SQLite a large letter the same as a small one.
-    begins = func.substr(calls.c.call_id, 1, len(beginning)) == beginning
-    newest = meant.where(begins).order_by(calls.c.claimed_at.desc(), calls.c.call_id)
+    newest = meant.where(_begins(beginning)).order_by(calls.c.claimed_at.desc(), calls.c.call_id)
     return list(connection.execute(newest.limit(most)).scalars())
+
+
+def _begins(beginning: str) -> ColumnElement[bool]:
+    """Whether a call's id begins like this."""
+    # Not LIKE, to which an underscore is anything, and on SQLite a large letter the same as a small one.
+    return func.substr(calls.c.call_id, 1, len(beginning)) == beginning
 
 
 def ended_before(connection: Connection, seconds: float) -> int:

@@ -9,9 +9,11 @@ from urllib.parse import quote
 import msgspec
 import trio
 
+from daemon.config import put_into
 from daemon.config.lookups import Lookup
 from daemon.core.durations import format_duration
 from daemon.core.incoming import IncomingCall
+from daemon.core.redaction import masked_body
 from daemon.errors import LookupFailed
 from daemon.lookup.answer import read
 from daemon.lookup.fetching import Fetch
@@ -39,7 +41,10 @@ async def look_up(lookup: Lookup, incoming: IncomingCall, fetch: Fetch) -> Found
     with trio.move_on_after(lookup.timeout):
         try:
             body = await fetch(_filled(lookup.url, incoming), headers, lookup.allow_private)
-            return Found(result="unknown") if body is None else Found(result="found", document=read(body))
+            if body is None:
+                return Found(result="unknown")
+            # A server that tells what it was sent must not tell it the agent.
+            return Found(result="found", document=read(masked_body(body, put_into(lookup.headers.values()))))
         except LookupFailed as error:
             return Found(result="failed", why=str(error))
     return Found(result="late", why=f"no answer within {format_duration(lookup.timeout)}")

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from daemon.core import journal
+from daemon.core.receipts import without_words
 from daemon.core.redaction import short_number
 from daemon.observe.feed import Watcher
 
@@ -51,7 +52,8 @@ def _fields(entry: journal.Entry, *, transcripts: bool) -> dict[str, object] | N
         case journal.Ended():
             receipt = entry.receipt
             seconds = round(receipt.seconds, 3)
-            return {"receipt": receipt.outcome, "why": receipt.why, "joined": receipt.joined, "seconds": seconds}
+            why = receipt.why if transcripts else " > ".join(without_words(receipt.reasons))
+            return {"receipt": receipt.outcome, "why": why, "joined": receipt.joined, "seconds": seconds}
         case _:
             return msgspec.structs.asdict(entry)
 

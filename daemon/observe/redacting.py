@@ -11,9 +11,8 @@ from typing import Final
 
 from structlog.typing import EventDict, WrappedLogger
 
-from daemon.core.redaction import short_number
+from daemon.core.redaction import HIDDEN, short_number
 
-HIDDEN: Final = "****"
 _SECRET_KEYS: Final = frozenset({"api_key", "authorization", "password", "secret", "token"})
 # Ids are ours or the platform's, and a line without them is worth little.
 # `operation` is what the ledger could not keep (spooled_to_log): it is to be written back, so it must be whole.

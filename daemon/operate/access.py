@@ -1,7 +1,8 @@
 """Who may operate: everybody who can open the control socket, and over TCP whoever shows the token.
 
-The socket's mode is what keeps others out; the kernel says who came in, and that is logged with what they did. Owned by
-the API; imports web.peers and the standard library. Compares the token in constant time, and never logs it.
+The socket's mode is what keeps others out; the kernel says who came in, and that is logged with what they did. A
+browser that was led to the socket, as through an SSH tunnel, is believed only what its own pages ask for. Owned by the
+API and the console; imports web.peers and the standard library. Compares the token in constant time, never logs it.
 """
 
 import hmac
@@ -13,7 +14,13 @@ from daemon.web.peers import Peer
 
 # Names of this machine. Any other one was put there by a page that wants a browser here to speak for it.
 _OURS = re.compile(r"(localhost|127\.[0-9.]+|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
+# On the socket, where the name says nothing, everything that can't be a name of somebody else's on the Internet.
+_PLAIN = re.compile(r"([A-Za-z0-9_-]{1,63}(:[0-9]{1,5})?)?")
 _BEARER = re.compile(r"[Bb]earer +(?P<token>[!-~]+)")
+
+
+WHO_SHOWED_IT = "operator with token"
+"""Who somebody is who has shown it; the kernel knows nothing more of them."""
 
 
 class Headers(Protocol):
@@ -35,12 +42,23 @@ class Gate:
         if peer is not None:
             return f"operator uid {peer.uid}"
         shown = _BEARER.fullmatch(headers.get("Authorization", ""))
-        if self._token is None or shown is None:
-            return None
-        right = hmac.compare_digest(shown["token"].encode(), self._token.reveal().encode())
-        return "operator with token" if right else None
+        return WHO_SHOWED_IT if shown is not None and self.opens(shown["token"]) else None
+
+    def opens(self, shown: str) -> bool:
+        """Whether this is the token."""
+        right = "" if self._token is None else self._token.reveal()
+        return hmac.compare_digest(shown.encode(), right.encode()) and bool(right)
 
 
 def is_ours(peer: Peer | None, headers: Headers) -> bool:
     """Whether a request was meant for this machine by whoever made it."""
-    return peer is not None or _OURS.fullmatch(headers.get("Host", "")) is not None
+    host = headers.get("Host", "")
+    return _OURS.fullmatch(host) is not None or (peer is not None and _PLAIN.fullmatch(host) is not None)
+
+
+def is_foreign(headers: Headers) -> bool:
+    """Whether a browser says that another site's page makes it ask."""
+    if site := headers.get("Sec-Fetch-Site", ""):
+        return site not in {"same-origin", "none"}
+    origin = headers.get("Origin", "")
+    return bool(origin) and origin.partition("://")[2] != headers.get("Host", "")

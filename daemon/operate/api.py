@@ -1,7 +1,7 @@
 """The control API: the endpoints as a Quart application, served on the control socket and on loopback.
 
 Nothing of it is reachable from the public port. Every request passes the gate first; every wish that changes something
-is logged with who had it. The console is to live beside it, at `/`. Owned by `app.py`, which serves it; imports the
+is logged with who had it. The console lives beside it, at `/`. Owned by `app.py`, which serves it; imports the
 desk, web's plain application, prometheus-client. Never lets a request's words into a log.
 """
 
@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from daemon.errors import CallwardenError
-from daemon.operate.access import Gate, is_ours
+from daemon.operate.access import Gate, is_foreign, is_ours
 from daemon.operate.desk import Desk
 from daemon.operate.endpoints import ENDPOINTS, Asked, Endpoint, Wish
 from daemon.operate.events import Following, Ring
@@ -87,6 +87,9 @@ def _admission(gate: Gate, quiet: Quiet) -> Callable[[], Awaitable[Response | No
         if not is_ours(peer, request.headers):
             quiet.warning("operator_refused", "foreign host")
             return problem(421, "this is for requests from this machine only")
+        if is_foreign(request.headers):
+            quiet.warning("operator_refused", "another site's page")
+            return problem(403, "this is not for pages of other sites")
         who = gate.admit(peer, request.headers)
         if who is None:
             quiet.warning("operator_refused", "no token, or a wrong one")

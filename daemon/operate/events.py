@@ -10,6 +10,7 @@ Owned by the app, fed by the feed. Imports Quart's body class, core and Trio. Ho
 import random
 import re
 import uuid
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -110,11 +111,21 @@ class Ring:
 class Following(ResponseBody):
     """One client's stream of events; the body of a response."""
 
-    def __init__(self, ring: Ring, start: int, *, call_id: str | None = None, wait: bool = True) -> None:
+    def __init__(
+        self,
+        ring: Ring,
+        start: int,
+        *,
+        call_id: str | None = None,
+        wait: bool = True,
+        welcome: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._ring = ring
         self._next = start
         self._call_id = call_id
         self._wait = wait
+        self._welcome = welcome
+        """Whether the client may still have them."""
         self._opened = False
 
     async def __aenter__(self) -> "Following":
@@ -140,6 +151,8 @@ class Following(ResponseBody):
             await trio.lowlevel.checkpoint()
             return b"retry: 2000\n\n"  # so that the client sees at once that it is connected
         while True:
+            if not self._welcome():
+                raise StopAsyncIteration
             if piece := self._take():
                 return piece
             if self._ring.closed or not self._wait:

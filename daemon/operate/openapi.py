@@ -19,6 +19,7 @@ _REF = "#/components/schemas/{name}"
 _WORDS = {
     400: "The body is not JSON",
     401: "No token, or a wrong one; over TCP only",
+    403: "Asked for by a page of another site",
     404: "No such call in progress here, or no such destination",
     405: "Not with this method",
     408: "The body came too slowly",
@@ -28,7 +29,7 @@ _WORDS = {
     421: "Not addressed to this machine; over TCP only",
     422: "The body, or the configuration, is wrong",
 }
-_EVERYWHERE = (401, 405, 421)
+_EVERYWHERE = (401, 403, 405, 421)
 _WITH_BODY = (400, 408, 413, 415, 422)
 
 Json = dict[str, Any]

@@ -10,9 +10,15 @@ import trio
 
 
 class Stop:
-    """Whether, and how urgently, the daemon is to stop."""
+    """Whether, and how urgently, the daemon is to stop.
 
-    def __init__(self) -> None:
+    `managed`: signals come from a service manager. It kills what has not ended in time, so that what they ask for can't
+    be called off.
+    """
+
+    def __init__(self, *, managed: bool = False) -> None:
+        self._managed = managed
+        self._final = False
         self.draining = trio.Event()
         """Set while the daemon is to stop; another event after that was called off."""
         self.forced = trio.Event()
@@ -28,7 +34,8 @@ class Stop:
         self._decided = trio.Event()
 
     def request(self, who: str) -> None:
-        """Ask for a drain, or, when one is under way, for an end to all calls."""
+        """Ask by a signal for a drain, or, when one is under way, for an end to all calls."""
+        self._final = self._final or self._managed
         if self.draining.is_set():
             self.force(who)
         else:
@@ -69,7 +76,7 @@ class Stop:
 
     def call_off(self) -> bool:
         """Take a drain back; False if there is none, or it is too late."""
-        if not self.draining.is_set() or self.closed or self.forced.is_set() or self.making_room:
+        if not self.draining.is_set() or self.closed or self.forced.is_set() or self.making_room or self._final:
             return False
         self.draining = trio.Event()
         self.reasons.clear()

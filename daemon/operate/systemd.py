@@ -2,7 +2,8 @@
 
 The protocol is one datagram of `KEY=value` lines to `$NOTIFY_SOCKET` (sd_notify(3)); a leading `@` means Linux's
 abstract namespace. Made once at the start by whoever starts the daemon, and taken out of the environment then, so that
-no child of ours speaks in our name. Imports the standard library only. Never raises, never waits.
+no child of ours speaks in our name. Imports the standard library only. Never raises; waits only with the two words that
+decide whether we live, and a second at the most.
 """
 
 import contextlib
@@ -13,6 +14,8 @@ from collections.abc import MutableMapping
 
 _LONGEST_STATUS = 400
 _MICROSECONDS = 1_000_000
+# Without READY, systemd kills us when the start has taken too long; without STOPPING, it counts no time.
+_PATIENCE = 1.0
 
 
 class Notifier:
@@ -23,6 +26,11 @@ class Notifier:
         self.watchdog = watchdog
         """Seconds of silence after which systemd takes us for hung; 0 if it doesn't watch."""
         self._status = ""
+
+    @property
+    def heard(self) -> bool:
+        """Whether a service manager listens."""
+        return bool(self._address)
 
     @classmethod
     def take_over(cls, environment: MutableMapping[str, str] = os.environ) -> "Notifier":
@@ -36,7 +44,7 @@ class Notifier:
 
     def ready(self, status: str) -> None:
         """Started, or done with reloading, whatever came of it."""
-        self._tell(READY=1, STATUS=status)
+        self._tell(_PATIENCE, READY=1, STATUS=status)
 
     def reloading(self, status: str) -> None:
         """About to reload; `ready` must follow."""
@@ -45,7 +53,7 @@ class Notifier:
 
     def stopping(self, status: str) -> None:
         """On our way out."""
-        self._tell(STOPPING=1, STATUS=status)
+        self._tell(_PATIENCE, STOPPING=1, STATUS=status)
 
     def status(self, status: str) -> None:
         """One line for `systemctl status`; sent only if it is another one than before."""
@@ -64,7 +72,7 @@ class Notifier:
         """Say why we end: in words, and as an errno, unless that is 0."""
         self._tell(STATUS=status, **({"ERRNO": number} if number else {}))
 
-    def _tell(self, **fields: str | int) -> None:
+    def _tell(self, patience: float = 0.0, /, **fields: str | int) -> None:
         if not self._address:
             return
         if "STATUS" in fields:
@@ -72,8 +80,9 @@ class Notifier:
         lines = "\n".join(f"{key}={value}" for key, value in fields.items())
         # A lost word to systemd is no reason to fail a call; its own watchdog notices if it mattered.
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.setblocking(False)
-            sender.sendto(lines.encode(), self._address)
+            sender.settimeout(patience)
+            sender.connect(self._address)  # or the wait would not be for its queue
+            sender.send(lines.encode())
 
 
 def _line(status: str) -> str:

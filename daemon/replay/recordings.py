@@ -5,6 +5,7 @@ read, and what stood on the torn line is lost.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -33,6 +34,19 @@ def find(folder: str, call: str) -> list[Path]:
     found = sorted(path for path in Path(folder).glob(f"*{SUFFIX}") if path.name.startswith(call))
     exact = [path for path in found if path.stem == call]
     return exact or found
+
+
+def recordings_of(folder: str, number: str) -> list[Path]:
+    """The recordings of calls from one number; what can't be read as one is passed over."""
+    return [path for path in sorted(Path(folder).glob(f"*{SUFFIX}")) if number in _callers(path)] if folder else []
+
+
+def _callers(path: Path) -> Iterator[str | None]:
+    """Who called, as far as a file says it: at its beginning, unless that is torn."""
+    with suppress(OSError, ValueError), path.open("rb") as file:
+        for row in file:
+            if row.startswith(b'{"line":"opened"') and isinstance(line := decode_line(row), Opened):
+                yield line.caller
 
 
 def read(path: Path) -> tuple[Take, ...]:

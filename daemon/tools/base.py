@@ -70,6 +70,12 @@ def failure(error: str, why: str, **details: object) -> Answer:
     return Answer(msgspec.json.encode({"error": error, **details}).decode(), why)
 
 
+def entry_not_there(parameter: str) -> Answer:
+    """Tell the model that a reference stands for nothing (any more)."""
+    what = f"{parameter}: that entry is not there (any more). Have the caller type it again, with collect_digits."
+    return failure(f"{what} Nothing was done.", "entry not there")
+
+
 def after_unknown(*, idempotent: bool) -> str:
     """What the model is to do when it is not known what became of a use."""
     if idempotent:

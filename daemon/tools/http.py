@@ -19,10 +19,11 @@ import trio
 from daemon import config
 from daemon.config.parameters import KEYPAD
 from daemon.core.effects import ToolUse
+from daemon.core.redaction import masked_body
 from daemon.errors import AddressRefused
 from daemon.functions.call import ToolCall
 from daemon.tools.arguments import Arguments, masked
-from daemon.tools.base import Answer, Take, after_unknown, failure
+from daemon.tools.base import Answer, Take, after_unknown, entry_not_there, failure
 from daemon.tools.connecting import ALLOWED
 from daemon.tools.request import RequestTemplate
 
@@ -54,6 +55,7 @@ class HttpTool:
         )
         self._template = RequestTemplate(tool)
         self._unknown = after_unknown(idempotent=tool.idempotent)
+        self._hidden = config.put_into(tool.headers.values())
 
     @property
     def timeout(self) -> float:
@@ -81,10 +83,7 @@ class HttpTool:
         for name in self._keypad & arguments.keys():
             digits = take(str(arguments[name]))
             if digits is None:
-                what = (
-                    f"{name}: that entry is not there (any more). Have the caller type it again, with collect_digits."
-                )
-                return failure(f"{what} Nothing was done.", "entry not there")
+                return entry_not_there(name)
             arguments[name] = digits
         try:
             send = self._request(call, arguments)
@@ -120,7 +119,9 @@ class HttpTool:
         """One attempt: what to tell the model, and whether another one may do better."""
         try:
             async with send() as response:
-                return self._judge(response.status_code, await self._read(response))
+                body = await self._read(response)
+                # A server that tells what it was sent must not tell it the model, nor the ledger.
+                return self._judge(response.status_code, None if body is None else masked_body(body, self._hidden))
         except AddressRefused as error:
             structlog.get_logger().error("tool_address_refused", why=str(error))
             return failure(f"The tool is not set up rightly; nothing was done. {_BROKEN}", "address refused"), False

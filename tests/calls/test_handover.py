@@ -12,9 +12,11 @@ from daemon.core import journal
 from daemon.platforms.base import ReferOutcome, ReferResult
 from daemon.sandbox.script import Press, Reply, Say, Script, Step, Wait
 from daemon.sandbox.switchboard import SandboxCall
+from tests.calls.tools import Worker, with_tools
 from tests.calls.world import World
 from tests.configured import configuration
 from tests.conftest import Logged
+from tests.live import eventually
 
 QUIET = Script(seconds_per_word=0.1)
 DESTINATIONS = {"front_desk": Destination(uri="tel:+18005550123")}
@@ -164,6 +166,60 @@ async def test_a_transfer_is_waited_for(
     assert await hand_over(world.supervisor, 10.0, "SIGQUIT")
     assert 3 <= trio.current_time() - began < 3.2
     let_go(world, [call])
+    world.stop()
+
+
+ASKS = Script(
+    steps=(Say("book me in"),), replies=(Reply(tool="book", arguments="{}"), Reply("Done.")), seconds_per_word=0.1
+)
+
+
+async def at_work(nursery: trio.Nursery, worker: Worker) -> tuple[World, SandboxCall]:
+    """A call on which a tool has just begun."""
+    world = World(with_tools("book"), nursery, tools={"book": worker})
+    await world.start()
+    call = world.dial(ASKS)
+    await world.offer(call).verdict()
+    await eventually(lambda: worker.began, 10)
+    return world, call
+
+
+async def test_a_tool_is_waited_for_and_its_answer_said(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    worker = Worker(seconds=3)
+    world, call = await at_work(nursery, worker)
+    assert await hand_over(world.supervisor, 10.0, "SIGQUIT")
+    assert len(worker.ended) == 1
+    assert call.session is not None
+    assert call.session.spoken[-1] == "Done."
+    let_go(world, [call])
+    world.stop()
+
+
+async def test_of_a_tool_that_takes_too_long_the_successor_knows(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    worker = Worker(seconds=8)
+    world, call = await at_work(nursery, worker)
+    assert await hand_over(world.supervisor, 2.0, "SIGQUIT")
+    let_go(world, [call])
+    await trio.sleep(10)
+    assert worker.ended == []  # nobody is there to hear of it, and the successor does not run it again
+    (effect,) = await world.ledger.effects(call.id)
+    assert (effect.use.id, effect.output) == (worker.began[0][1], None)
+    world.stop()
+
+
+async def test_a_stop_in_the_middle_hangs_up_who_is_left(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    talks = Script(steps=(Say("hello"),), replies=(Reply(" ".join([LONG] * 20)),), seconds_per_word=0.3)
+    world, (quiet, talking) = await ringing(nursery, QUIET, talks)
+    with trio.move_on_after(2) as patience:
+        await hand_over(world.supervisor, 20.0, "SIGQUIT")
+    assert patience.cancelled_caught
+    world.supervisor.hang_up_all("SIGTERM", "SIGQUIT")
+    await world.supervisor.idle()
+    assert (world.receipt(quiet).outcome, world.receipt(talking).outcome) == ("handed_over", "hung_up")
+    assert (quiet.hang_ups, talking.hang_ups) == (0, 1)
+    assert world.ledger.released == [quiet.id]
     world.stop()
 
 

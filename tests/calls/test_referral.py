@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from daemon.config import Agent, Config, Destination, Keypad
 from daemon.core import journal
 from daemon.core.effects import INTERRUPTED, ToolUse
-from daemon.platforms.base import ReferOutcome, ReferResult
+from daemon.platforms.base import HangUpOutcome, ReferOutcome, ReferResult
 from daemon.sandbox.script import Emit, Leave, Press, Reply, Say, Script, Step, Wait
 from daemon.sandbox.switchboard import SandboxCall
 from tests.calls.world import World
@@ -193,6 +193,40 @@ async def test_a_caller_who_hangs_up_while_it_rings(autojump_clock: MockClock, o
     assert office.world.receipt(call).outcome == "caller_left"
     (effect,) = await office.world.ledger.effects(call.id)
     assert effect.output == '{"transferred":false}'
+
+
+@pytest.mark.parametrize("confirmed", [0.0, 3.0])
+async def test_a_call_that_ends_while_it_rings_has_no_fallback(
+    nursery: trio.Nursery, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, confirmed: float
+) -> None:
+    """The answer may come before the hang-up is confirmed, or in the same moment; the receipt is the last word."""
+    office = await opened(nursery, fallback="night")
+    call = office.world.dial(Script(steps=(Say("somebody please"), Wait(60)), replies=(TO_DESK,), seconds_per_word=0.1))
+    ringing, hung_up = trio.Event(), trio.Event()
+    asked: list[str] = []
+    hang_up = office.world.platform.hang_up
+
+    async def refer(call_id: str, target_uri: str) -> ReferOutcome:
+        asked.append(target_uri)
+        ringing.set()
+        await hung_up.wait()
+        return ReferOutcome(ReferResult.TIMED_OUT)
+
+    async def slowly(call_id: str) -> HangUpOutcome:
+        hung_up.set()
+        await trio.sleep(confirmed)
+        return await hang_up(call_id)
+
+    monkeypatch.setattr(office.world.platform, "refer", refer)
+    monkeypatch.setattr(office.world.platform, "hang_up", slowly)
+    await office.world.offer(call).verdict()
+    with trio.fail_after(60):
+        await ringing.wait()
+        office.world.supervisor.hang_up_all("drain deadline 5s")
+        await office.world.supervisor.idle()
+    assert asked == [DESK]
+    assert isinstance(office.world.entries(call)[-1], journal.Ended)
+    office.world.stop()
 
 
 # What may not be

@@ -151,3 +151,24 @@ def test_the_file_stays_as_it_is(desk: Desk) -> None:
     for command in (["calls"], ["show", "call-1"], ["ledger", "export"], ["ledger", "nodes"], ["ledger", "deliveries"]):
         assert desk.run(*command).exit_code == 0
     assert (Path(file).read_bytes(), Path(file).stat().st_mode) == (before, mode)
+
+
+# Verify
+
+
+def test_verify(desk: Desk) -> None:
+    desk.ledger.claim("call-1")
+    (line,) = desk.lines("ledger", "verify")
+    assert line.endswith("1 calls, 0 receipts, 1 live, 1 epochs, 0 entries, 0 deliveries: consistent")
+    (verdict,) = desk.json("ledger", "verify")
+    assert (verdict["calls"], verdict["findings"]) == (1, [])
+
+
+def test_verify_tells_what_is_wrong(desk: Desk) -> None:
+    desk.ledger.claim("call-\u202e1")
+    desk.ledger.run(lambda c: epochs.end(c, "epoch-1"))
+    result = desk.run("ledger", "verify")
+    assert result.exit_code == 1
+    found, told = result.stdout.splitlines()
+    assert found == "call-\\u202e1: it has no receipt and belongs to alpha, which is gone (a debt has an owner)"
+    assert told.endswith("1 findings")

@@ -149,8 +149,10 @@ async def test_drain_now_and_drain_that_is_called_off(tmp_path: Path) -> None:
                 results.append(await typed(tmp_path, "drain"))
 
             nursery.start_soon(watch)
-            await eventually(lambda: True)
-            await trio.sleep(0.2)
+            for _ in range(500):
+                if (await live.control.get("/v1/status")).json()["state"] == "draining":
+                    break
+                await trio.sleep(0.01)
             (await live.control.post("/v1/resume")).raise_for_status()
         assert results[0].exit_code == 1
         assert results[0].stderr.splitlines()[-1] == "callwarden: the drain was called off"

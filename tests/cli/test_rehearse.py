@@ -38,7 +38,7 @@ def test_those_of_the_example_pass() -> None:
     folder = ROOT / "examples" / "appointments"
     result = CliRunner().invoke(main, ["rehearse", "--config", str(folder / "config.toml"), str(folder / "rehearsals")])
     assert result.exit_code == 0, result.output
-    assert "6 passed" in result.output
+    assert "14 passed" in result.output
 
 
 def test_what_fails_is_told_with_all_that_happened(tmp_path: Path) -> None:

@@ -149,3 +149,16 @@ def test_a_single_key_whose_secret_is_wanted_and_headers_with_secrets_in_them(tm
     assert found.headers == {"Authorization": Secret("Bearer t")}
     with pytest.raises(ConfigError, match="expected a reference"):
         load(path, ['tools.find.headers={ Authorization = "${nothing}" }'], env={}, secrets_of=())
+
+
+def test_credentials_beside_the_file_are_found_without_systemd(tmp_path: Path) -> None:
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    (folder / "key").write_text("beside\n")
+    text = MINIMAL.replace("${env:XAI_API_KEY}", "${credential:key}")
+    assert loaded(tmp_path, text).platform.xai.api_key.reveal() == "beside"
+    given = tmp_path / "given"
+    given.mkdir()
+    (given / "key").write_text("by-systemd\n")
+    env = {**ENV, "CREDENTIALS_DIRECTORY": str(given)}
+    assert loaded(tmp_path, text, env=env).platform.xai.api_key.reveal() == "by-systemd"

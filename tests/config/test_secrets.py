@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from standardwebhooks import Webhook
 
-from daemon.config.secrets import Secret, check_api_key, check_webhook_secret, resolve
+from daemon.config.secrets import Secret, check_api_key, check_webhook_secret, every_secret, fill, put_into, resolve
 
 TEXT = "hunter2-hunter2"
 
@@ -144,3 +144,10 @@ def test_no_webhook_secret(text: str, message: str) -> None:
         check_webhook_secret(Secret(text))
     assert text not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_a_secret_within_a_text_is_one_by_itself() -> None:
+    filled = fill("Bearer ${env:KEY} of ${env:SHOP}", {"KEY": TEXT, "SHOP": "7"})
+    assert filled == Secret(f"Bearer {TEXT} of 7")
+    assert [secret.reveal() for secret in every_secret({"Authorization": filled})] == [f"Bearer {TEXT} of 7", TEXT, "7"]
+    assert put_into([filled, Secret("application/json")]) == (TEXT,)

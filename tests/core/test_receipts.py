@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from daemon.core.receipts import Debt, Receipt
+from daemon.core.receipts import Debt, Receipt, without_words
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,9 @@ def test_a_debt_becomes_a_receipt_with_the_latest_cause_first() -> None:
     receipt = debt.receipt("hung_up", 9.0, first=("gave up",))
     assert receipt == Receipt(outcome="hung_up", reasons=reasons, joined=True, seconds=4.0)
     assert debt.receipt("hung_up", 9.0).reasons == debt.reasons
+
+
+def test_what_the_model_said_of_it_can_be_left_out() -> None:
+    reasons = ("goodbye deadline", "hang_up by the model: Ada > Grace is done", "SIGTERM")
+    assert without_words(reasons) == ("goodbye deadline", "hang_up by the model", "SIGTERM")
+    assert without_words(("hang_up by the model",)) == ("hang_up by the model",)

@@ -10,11 +10,12 @@ import pytest
 from daemon.core import events as ev
 from daemon.core.commands import Command, HangUp, Remember, RunTool, SendFrame
 from daemon.core.effects import Effect, ToolUse
-from daemon.core.frames import ResponseCreate, spoken_exactly
+from daemon.core.frames import ResponseCreate, SessionSettings, SessionUpdate, TurnDetection, spoken_exactly
 from daemon.core.inputs import Adopted, Input, Instructed, Received, Resumed, Started, ToolDone, Woken
 from daemon.core.journal import CheckedIn
-from daemon.core.recording import Closed, Fed, Opened, decode_line, encode_line, input_of
+from daemon.core.recording import Closed, Fed, Opened, decode_line, encode_line, input_of, wanted
 from daemon.core.scribe import Scribe
+from daemon.core.searches import Mcp, WebSearch
 from daemon.core.sip import Header
 from tests.core.contract import EXAMPLES
 
@@ -107,3 +108,15 @@ def test_the_first_line_and_the_last(document: object) -> None:
 def test_what_is_no_line(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         decode_line(text)
+
+
+def test_what_opens_a_server_of_tools_is_not_recorded() -> None:
+    server = Mcp(server_url="https://mcp.test/", server_label="shop", authorization="token", headers={"X-Key": "key"})
+    search = WebSearch()
+    session = SessionSettings(
+        instructions="Help.", turn_detection=TurnDetection(type="server_vad"), tools=(server, search)
+    )
+    (written,) = wanted([SendFrame(SessionUpdate(session=session))])
+    tools = written["frame"]["session"]["tools"]
+    assert (tools[0]["authorization"], tools[0]["headers"]) == ("****", {"X-Key": "****"})
+    assert tools[1] == msgspec.to_builtins(search)

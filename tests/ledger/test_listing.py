@@ -64,6 +64,26 @@ def test_which_calls(ledger: Ledger) -> None:
     assert ids(ledger, outcome="caller_left", since=3600) == []
 
 
+def test_page_after_page(ledger: Ledger) -> None:
+    for number in range(5):
+        ledger.claim(f"call-{number}")
+    everything = ledger.run(partial(list_calls, wanted=Wanted()))
+    listed: list[str] = []
+    place = None
+    while page := ledger.run(partial(list_calls, wanted=Wanted(limit=2, before=place))):
+        listed += [call.call_id for call in page]
+        place = (page[-1].claimed_at, page[-1].call_id)
+    assert listed == [call.call_id for call in everything]
+    # Calls of the very same moment are told apart by their ids.
+    at = everything[0].claimed_at
+    assert ids(ledger, before=(at, "a")) == [call.call_id for call in everything]
+    assert ids(ledger, beginning="call-3") == ["call-3"]
+    assert ids(ledger, beginning="CALL") == []
+    assert ids(ledger, earliest=at + 60) == []
+    assert ids(ledger, latest=at - 60) == []
+    assert len(ids(ledger, earliest=at - 60, latest=at + 60)) == 5
+
+
 def test_the_beginning_of_an_id(ledger: Ledger) -> None:
     for call_id in ("abc_1", "abcd", "ABC", "abc", "x%y"):
         ledger.claim(call_id)

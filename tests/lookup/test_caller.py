@@ -72,3 +72,10 @@ async def test_nobody_is_asked_about_a_number_that_is_withheld(autojump_clock: M
     by_line = Lookup(url="https://crm.example.com/lines/{called}")
     assert await look_up(by_line, withheld, server) == Found(result="found", document={})
     assert server.asked == [("https://crm.example.com/lines/%2B18005550199", {})]
+
+
+async def test_a_server_that_tells_what_it_was_sent(autojump_clock: MockClock) -> None:
+    token = Secret("only-for-the-crm")
+    lookup = msgspec.structs.replace(LOOKUP, headers={"Authorization": Secret(f"Bearer {token.reveal()}", (token,))})
+    found = await look_up(lookup, INCOMING, Server(b'{"name": "Ada", "sent": "Bearer only-for-the-crm"}'))
+    assert found.document == {"name": "Ada", "sent": "Bearer ****"}

@@ -190,3 +190,10 @@ def test_lines_that_were_lost_are_said() -> None:
         "lost": 7,
         "why": "nobody took them in time",
     }
+
+
+def test_why_the_model_hung_up_only_when_asked_for(logged: Logged) -> None:
+    receipt = Receipt(outcome="hung_up", reasons=("hang_up by the model: Ada is done",), joined=True, seconds=1.0)
+    log_entries(lambda: False)(journal.Record(at=0.0, call_id="c", entry=journal.Ended(receipt=receipt, events={})))
+    log_entries(lambda: True)(journal.Record(at=0.0, call_id="c", entry=journal.Ended(receipt=receipt, events={})))
+    assert [entry["why"] for entry in logged()] == ["hang_up by the model", "hang_up by the model: Ada is done"]

@@ -65,6 +65,8 @@ class FakeDesk:
     asked: list[tuple[object, ...]] = field(default_factory=list)
     error: CallwardenError | None = None
     """What every wish ends with."""
+    turns: tuple[Words, ...] = ()
+    """What was said in every call."""
     stuck: bool = False
     """Whether wishes that wait wait for ever."""
 
@@ -96,7 +98,7 @@ class FakeDesk:
     def call(self, call_id: str) -> CallDetail | None:
         for call in self.live:
             if call.call_id == call_id:
-                return CallDetail(call=call, turns=(), unsent=0, taken_over_from=None)
+                return CallDetail(call=call, turns=self.turns, unsent=0, taken_over_from=None)
         return None
 
     def tree(self) -> TaskView:

@@ -19,7 +19,7 @@ class Told(Notifier):
         super().__init__("@nobody")
         self.lines: list[str | int] = []
 
-    def _tell(self, **fields: str | int) -> None:
+    def _tell(self, patience: float = 0.0, /, **fields: str | int) -> None:
         self.lines.append(fields["STATUS"])
         super()._tell(**fields)
 

@@ -51,3 +51,16 @@ async def test_nobody_waits_for_calls_that_can_be_left_to_a_successor() -> None:
         assert await stop.stands(10)
     stop.request("SIGTERM")
     assert stop.forced.is_set()
+
+
+async def test_what_a_service_manager_has_asked_for_is_not_called_off() -> None:
+    # It would kill us, with everybody on the line, once its patience is over.
+    stop = Stop(managed=True)
+    stop.drain("operator ada")
+    assert stop.call_off()
+    stop.request("SIGTERM")
+    assert not stop.call_off()
+    assert stop.draining.is_set()
+    terminal = Stop()
+    terminal.request("SIGINT")
+    assert terminal.call_off()

@@ -1,5 +1,6 @@
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,3 +120,32 @@ def test_a_full_queue_is_not_waited_for(listening: socket.socket) -> None:
     notifier = Notifier(listening.getsockname())
     for _ in range(10_000):
         notifier.alive()
+
+
+@pytest.mark.parametrize("word", ["ready", "stopping"])
+def test_what_decides_whether_we_live_is_waited_for(listening: socket.socket, word: str) -> None:
+    notifier = Notifier(listening.getsockname())
+    for _ in range(10_000):
+        notifier.alive()
+
+    def busy() -> None:  # and then not any more
+        time.sleep(0.1)
+        while not (told := listening.recv(1000)).endswith(b"at last"):
+            pass
+        heard.append(told)
+
+    heard: list[bytes] = []
+    systemd = threading.Thread(target=busy)
+    systemd.start()
+    getattr(notifier, word)("at last")
+    systemd.join(10)
+    assert heard == [f"{word.upper()}=1\nSTATUS=at last".encode()]
+
+
+def test_a_systemd_that_hangs_is_not_waited_for_for_long(listening: socket.socket) -> None:
+    notifier = Notifier(listening.getsockname())
+    for _ in range(10_000):
+        notifier.alive()
+    began = time.monotonic()
+    notifier.ready("ready")
+    assert 0.9 < time.monotonic() - began < 5

@@ -28,14 +28,23 @@ _ATTEMPTS = 300
 class Node:
     """One machine, with its own state directory and address."""
 
-    def __init__(self, folder: Path, platform: str, *, name: str = "node", settings: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        platform: str,
+        *,
+        name: str = "node",
+        config: Path = ROOT / "config.toml",
+        settings: Iterable[str] = (),
+    ) -> None:
         self.name = name
+        self.config = config
         self.folder = folder / name
         self.folder.mkdir(parents=True)
         (self.folder / "xai-webhook-secret").write_text(SIGNING_SECRET)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/xai/sip-webhook"
-        self._settings = (
+        self.settings = (
             f'server.bind=["fd://{self._listener.fileno()}"]',
             f"platform.xai.base_url=http://{platform}",
             f"platform.xai.websocket_url=ws://{platform}/v1/realtime",
@@ -70,8 +79,8 @@ class Node:
         path = self.folder / "notify"
         path.unlink(missing_ok=True)
         await notify.bind(str(path))
-        command = [sys.executable, "-m", "daemon", "run", "--config", str(ROOT / "config.toml")]
-        command += [part for setting in self._settings for part in ("--set", setting)]
+        command = [sys.executable, "-m", "daemon", "run", "--config", str(self.config)]
+        command += [part for setting in self.settings for part in ("--set", setting)]
         secrets = {"CREDENTIALS_DIRECTORY": str(self.folder), "XAI_API_KEY": API_KEY, "NOTIFY_SOCKET": str(path)}
         began = trio.current_time()
         with (self.folder / "log").open("ab") as log:

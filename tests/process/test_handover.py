@@ -1,9 +1,10 @@
 """A daemon makes room for the next one, as `systemctl restart` has it do: real processes, one after the other."""
 
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import httpx
@@ -29,8 +30,8 @@ TALKS = Script(
 class World:
     """A node, its callers, and the platform's sender."""
 
-    def __init__(self, node: Node, board: Switchboard, client: httpx.AsyncClient) -> None:
-        self.node, self.board = node, board
+    def __init__(self, node: Node, board: Switchboard, client: httpx.AsyncClient, platform: str) -> None:
+        self.node, self.board, self.client, self.platform = node, board, client, platform
         self.sender = Sender(client, lambda: node)
 
     async def ring(self, count: int, script: Script = STAYS) -> list[SandboxCall]:
@@ -61,13 +62,31 @@ async def world(folder: Path, *settings: str) -> AsyncIterator[World]:
         node = Node(folder, address, settings=("recovery.handover=rejoin", *settings))
         async with ending(node):
             await node.start()
-            yield World(node, board, client)
+            yield World(node, board, client, address)
             for call in board.calls.values():
                 call.end("caller")
             if node.process is not None:
                 node.signal(signal.SIGTERM)
                 assert await node.ended() == 0
             assert "Traceback" not in node.log
+
+
+@asynccontextmanager
+async def twins(folder: Path) -> AsyncIterator[tuple[Node, Node, World]]:
+    """Two instances on one machine with one file; the sender announces calls to the first."""
+    shared = folder / "shared"
+    shared.mkdir()
+    same = (f"ledger.url=sqlite:///{shared}/ledger.db", f"ledger.directory={shared}", "ledger.node=machine")
+    async with world(folder, *same) as scene:
+        green = Node(folder, scene.platform, name="green", settings=("recovery.handover=rejoin", *same))
+        async with ending(green):
+            await green.start()
+            yield scene.node, green, scene
+            for call in scene.board.calls.values():
+                call.end("caller")
+            if green.process is not None:
+                assert await green.stop() == 0
+            assert "Traceback" not in green.log
 
 
 def greetings(call: SandboxCall) -> int:
@@ -148,7 +167,12 @@ async def test_without_it_the_signal_drains(tmp_path: Path) -> None:
         assert call.joins == 1
 
 
-async def test_a_second_signal_hangs_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "more",
+    [(signal.SIGTERM,), (signal.SIGQUIT,), (signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGQUIT)],
+    ids=lambda more: "+".join(each.name for each in more),
+)
+async def test_a_second_signal_hangs_up(tmp_path: Path, more: tuple[signal.Signals, ...]) -> None:
     async with world(tmp_path, "recovery.handover_budget=20s") as scene:
         endless = Script(steps=(Say("hello"),), replies=(Reply("word " * 2000),), seconds_per_word=0.05)
         (call,) = await scene.ring(1, endless)
@@ -156,9 +180,91 @@ async def test_a_second_signal_hangs_up(tmp_path: Path) -> None:
         scene.node.signal(signal.SIGQUIT)
         await trio.sleep(0.5)
         assert not call.over.is_set()
-        scene.node.signal(signal.SIGTERM)
+        for number in more:
+            scene.node.signal(number)
         assert await scene.node.ended() == 0
-        assert call.ended_by == "hangup"
+        assert (call.ended_by, call.hang_ups) == ("hangup", 1)
+
+
+async def test_a_successor_that_dies_before_it_has_rejoined(tmp_path: Path) -> None:
+    async with world(tmp_path) as scene:
+        calls = await scene.ring(3)
+        scene.node.signal(signal.SIGQUIT)
+        assert await scene.node.ended() == 0
+        for call in calls:
+            call.join_refusals = [503] * 100  # it keeps trying
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(scene.node.start)
+            await until(lambda: all(len(call.join_refusals) < 100 for call in calls), 20, "it tries")
+            await scene.node.kill()
+            nursery.cancel_scope.cancel()
+        for call in calls:
+            call.join_refusals = []
+        await scene.node.start()
+        await until(lambda: all(present(call) for call in calls), 10, "everybody is taken over")
+        assert {(greetings(call), call.hang_ups, call.most_sockets) for call in calls} == {(1, 0, 1)}
+
+
+async def test_from_one_instance_to_the_other_on_one_file(tmp_path: Path) -> None:
+    async with twins(tmp_path) as (blue, green, scene):
+        calls = await scene.ring(5)
+        blue.signal(signal.SIGQUIT)
+        assert await blue.ended() == 0
+        await until(lambda: all(present(call) for call in calls), 10, "green has everybody")
+        for call in calls:
+            assert call.joins in {2, 3}  # one of them was tried first
+        green.signal(signal.SIGQUIT)
+        assert await green.ended() == 0
+        await blue.start()
+        await until(lambda: all(present(call) for call in calls), 10, "blue has everybody again")
+        await green.start()
+        await blue.kill()
+        await until(lambda: all(present(call) for call in calls), 20, "green has everybody, whom nobody has let go of")
+        assert {(greetings(call), call.hang_ups, call.over.is_set()) for call in calls} == {(1, 0, False)}
+
+
+async def test_of_two_on_one_file_one_has_a_call_that_both_are_told_of(tmp_path: Path) -> None:
+    async with twins(tmp_path) as (blue, green, scene):
+        both = (blue, Sender(scene.client, lambda: blue)), (green, Sender(scene.client, lambda: green))
+        calls = [scene.board.place(STAYS) for _ in range(50)]
+        async with trio.open_nursery() as senders:
+            for call in calls:
+                for _, sender in both:
+                    senders.start_soon(sender.send, call)
+        await until(lambda: all(map(present, calls)), 10, "everybody has somebody on the line")
+        assert {call.joins for call in calls} == {1}
+        claimed = [sender.claimed_by.keys() for _, sender in both]
+        assert not claimed[0] & claimed[1]
+        assert claimed[0] | claimed[1] == {call.id for call in calls}
+
+
+async def test_while_somebody_holds_the_file(tmp_path: Path) -> None:
+    async with world(tmp_path) as scene:
+        calls = await scene.ring(3)
+        with closing(sqlite3.connect(scene.node.folder / "ledger.db", isolation_level=None)) as ledger:
+            ledger.execute("BEGIN EXCLUSIVE")
+            scene.node.signal(signal.SIGQUIT)
+            await trio.sleep(2)
+            ledger.execute("ROLLBACK")
+        assert await scene.node.ended() == 0
+        await scene.node.start()
+        await until(lambda: all(present(call) for call in calls), 10, "everybody is taken over")
+        assert {(greetings(call), call.hang_ups, call.most_sockets) for call in calls} == {(1, 0, 1)}
+
+
+async def test_while_somebody_holds_the_file_that_the_successor_opens(tmp_path: Path) -> None:
+    async with world(tmp_path) as scene:
+        calls = await scene.ring(3)
+        scene.node.signal(signal.SIGQUIT)
+        assert await scene.node.ended() == 0
+        with closing(sqlite3.connect(scene.node.folder / "ledger.db", isolation_level=None)) as ledger:
+            ledger.execute("BEGIN EXCLUSIVE")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(scene.node.start)
+                await trio.sleep(4)
+                ledger.execute("ROLLBACK")
+        await until(lambda: all(present(call) for call in calls), 20, "everybody is taken over")
+        assert {(greetings(call), call.hang_ups, call.most_sockets) for call in calls} == {(1, 0, 1)}
 
 
 async def test_a_stop_is_no_hand_over(tmp_path: Path) -> None:

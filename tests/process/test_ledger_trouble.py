@@ -13,6 +13,7 @@ import httpx
 import pytest
 import trio
 
+from daemon.ledger.journal import DELAY
 from daemon.observe.clock import system_clock
 from daemon.sandbox.script import Script
 from daemon.sandbox.sender import announce
@@ -117,7 +118,7 @@ async def test_trouble(disk: Path, tmp_path: Path, trouble: str, on_failure: str
             await node.start()
             leaves, stays = (await scene.ring())[0], (await scene.ring())[0]
             await until(lambda: present(leaves) and present(stays), 5, "both are answered")
-            await trio.sleep(0.5)  # what is written of them is written
+            await trio.sleep(DELAY + 0.5)  # what is written of them is written
             with TROUBLE[trouble](disk):
                 late, status = await scene.ring()
                 if on_failure == "degrade":
@@ -155,7 +156,7 @@ async def test_a_corrupt_file_is_not_touched_when_calls_may_be_refused(disk: Pat
             await node.start()
             call, _ = await scene.ring()
             await until(lambda: present(call), 5, "it is answered")
-            await trio.sleep(0.5)
+            await trio.sleep(DELAY + 0.5)
             with closing(sqlite3.connect(disk / "ledger.db")) as ledger:
                 ledger.execute("VACUUM INTO ?", (str(disk / "backup.db"),))
             with corrupt(disk):

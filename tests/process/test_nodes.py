@@ -173,9 +173,7 @@ async def test_a_node_is_frozen_past_its_lease_and_thawed(tmp_path: Path) -> Non
         assert {call.hang_ups for call in theirs} == {0}
         assert not any(call.over.is_set() for call in theirs)
         assert [len(call.sessions[0].heard) for call in theirs] == heard  # it has said nothing more to anybody
-        await until(
-            lambda: frozen.log.count('"receipt": "handed_over"') == 20, 5, "it knows that they were handed over"
-        )
+        await until(lambda: frozen.log.count('"receipt":"handed_over"') == 20, 5, "it knows that they were handed over")
         fresh = await scene.ring(3, node=frozen)  # and is as good as new
         assert {scene.owner(call) for call in fresh} == {frozen.name}
         await scene.finish()

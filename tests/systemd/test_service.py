@@ -15,7 +15,7 @@ from daemon.sandbox.switchboard import SandboxCall
 from tests.configured import API_KEY
 from tests.process.nodes import present, until
 from tests.systemd.machine import Machine
-from tests.systemd.scene import CREDENTIALS, DOOR, scene
+from tests.systemd.scene import CREDENTIALS, DOOR, STAYS, scene
 
 pytestmark = pytest.mark.systemd
 
@@ -69,6 +69,71 @@ async def test_a_configuration_that_cannot_be_used_is_not_tried_again(machine: M
         await trio.sleep(2)
         assert await machine.show("callwarden", "NRestarts") == "0"
         assert await machine.show("callwarden", "ActiveState") == "failed"
+
+
+async def test_nor_for_whoever_waits_at_the_door(machine: Machine) -> None:
+    async with scene(machine) as world:
+        world.configure("agents.support voice = 5")
+        await machine.must("systemctl start callwarden.socket")
+        with pytest.raises(httpx.TransportError):  # sent away, and to another node where there is one
+            await world.deliver(world.board.place(STAYS))
+        await machine.until("callwarden.socket", "ActiveState", "^inactive$")
+        await trio.sleep(3)
+        assert machine.log().count("expected a string") == 1
+        assert await machine.show("callwarden", "ActiveState") == "failed"
+        # Nor for who looks what is wrong.
+        assert (await machine.do("callwarden status"))[0] == 3
+        assert machine.log().count("expected a string") == 1
+
+        world.configure()
+        await machine.must("systemctl start callwarden")
+        assert await machine.show("callwarden.socket", "ActiveState") == "active"
+        await world.ring()
+
+
+async def test_a_bad_configuration_of_one_instance_closes_no_door(machine: Machine) -> None:
+    async with scene(machine) as world:
+        world.configure()
+        await machine.must("systemctl start callwarden.socket callwarden@blue")
+        world.configure("agents.support voice = 5")
+        code, _ = await machine.do("systemctl start callwarden@green")
+        assert code != 0
+        await trio.sleep(1)
+        assert await machine.show("callwarden.socket", "ActiveState") == "active"
+        await world.ring()
+
+
+async def test_a_drain_by_hand_is_an_end(machine: Machine) -> None:
+    async with scene(machine) as world:
+        world.configure()
+        await machine.must("systemctl start callwarden")
+        (call,) = await world.ring(1, Script(steps=(Wait(2), Leave()), seconds_per_word=0.01))
+        code, said = await machine.do("callwarden drain")
+        assert (code, said.splitlines()[-1]) == (0, "the daemon has ended"), said
+        assert call.ended_by == "caller"
+        await machine.until("callwarden", "ActiveState", "^inactive$")
+        assert (await machine.do("callwarden status"))[0] == 3
+        assert await machine.show("callwarden", "ActiveState") == "inactive"
+        await world.ring()  # the door is another matter
+        await machine.must("systemctl stop callwarden.socket; callwarden drain --now")
+        with pytest.raises(httpx.ConnectError):
+            await world.deliver(world.board.place(STAYS))
+        assert await machine.show("callwarden", "ActiveState") == "inactive"
+
+
+async def test_what_systemd_has_begun_is_not_called_off(machine: Machine) -> None:
+    async with scene(machine) as world:
+        world.configure('drain lame_duck = "4s"')
+        await machine.must("systemctl start callwarden")
+        (call,) = await world.ring(1, Script(steps=(Wait(6), Leave()), seconds_per_word=0.01))
+        await machine.must("systemctl --no-block stop callwarden")
+        await machine.until("callwarden", "StatusText", "^draining")
+        # It would be killed before long, with the caller on the line.
+        code, said = await machine.do("callwarden resume")
+        assert (code, "too late to resume" in said) == (1, True), said
+        await machine.until("callwarden", "ActiveState", "^inactive$")
+        assert await machine.show("callwarden", "Result") == "success"
+        assert call.ended_by == "caller"
 
 
 async def test_a_hung_daemon_is_restarted_and_its_callers_are_taken_over(machine: Machine) -> None:
@@ -183,6 +248,48 @@ async def test_restarting_hands_calls_over_and_turns_nobody_away(machine: Machin
         rung = len(world.board.calls) - len(calls)
     sys.stdout.write(
         f"\n{machine.suite}: 10 calls handed over in {seconds:.1f} s, {rung} webhooks meanwhile, none lost\n"
+    )
+
+
+async def test_calls_are_not_handed_over_to_a_configuration_that_cannot_be_used(machine: Machine) -> None:
+    async with scene(machine) as world:
+        world.configure('recovery handover = "rejoin"')
+        await machine.must("systemctl start callwarden.socket callwarden")
+        calls = await world.ring(2, Script(steps=(Wait(3), Leave()), seconds_per_word=0.01))
+        world.configure('recovery handover = "rejoin"', "agents.support voice = 5")
+        code, _ = await machine.do("systemctl restart callwarden")
+        assert code != 0
+        assert [(call.ended_by, call.joins) for call in calls] == [("caller", 1)] * 2
+        (refused,) = world.logged("hand_over_refused")
+        assert "[agents.support] voice" in refused["why"]
+
+
+async def test_one_instance_takes_over_from_the_other(machine: Machine) -> None:
+    async with scene(machine) as world:
+        world.configure('recovery handover = "rejoin"')
+        machine.drop_in("callwarden.socket", "[Socket]\nService=callwarden@blue.service\n")
+        await machine.must("systemctl start callwarden.socket callwarden@blue")
+        calls = await world.ring(5)
+        await machine.must("systemctl start callwarden@green")
+        # Told to make room, blue leaves its calls to whoever looks first: green, or the next blue.
+        began = trio.current_time()
+        await machine.must("systemctl restart callwarden@blue")
+        await until(lambda: all(call.joins >= 2 and present(call) for call in calls), 15, "all are taken over")
+        handed = trio.current_time() - began
+        joins = {call.id: call.joins for call in calls}
+        began = trio.current_time()
+        for name in ("blue", "green"):
+            await machine.must(f"systemctl kill --kill-whom=main --signal=KILL callwarden@{name}")
+            await machine.until(f"callwarden@{name}", "NRestarts", "^1$")
+            await machine.until(f"callwarden@{name}", "ActiveState", "^active$")
+        await until(lambda: all(call.joins > joins[call.id] and present(call) for call in calls), 20, "and again")
+        seconds = trio.current_time() - began
+        assert {call.hang_ups for call in calls} == {0}
+        for call in calls:
+            call.end("caller")
+        await until(lambda: set(world.ledger().values()) == {"caller_left"}, 10, "every call has its receipt")
+    sys.stdout.write(
+        f"\n{machine.suite}: blue to green in {handed:.1f} s; both killed, taken over within {seconds:.1f} s\n"
     )
 
 

@@ -194,6 +194,21 @@ async def test_a_server_that_refuses(body: str, details: dict[str, object]) -> N
     assert await told(says(404, body)) == ({"error": REFUSED, **details}, "HTTP 404")
 
 
+@pytest.mark.parametrize("status", [200, 400])
+async def test_a_server_that_tells_what_it_was_sent(status: int) -> None:
+    """However it writes it; but what is no secret may come back, and so may what is too short to be told apart."""
+    token = Secret('half/a"token')
+    headers = {
+        "Authorization": Secret(f"Bearer {token.reveal()}", (token,)),
+        "X-Shop": Secret("7"),
+        "X-Pin": Secret("42", (Secret("42"),)),
+    }
+    body = {"sent": f"Bearer {token.reveal()}", "shop": "7", "order": "42"}
+    for written in (json.dumps(body), json.dumps(body).replace("/", "\\/")):
+        answer, _ = await told(says(status, written), headers=headers)
+        assert (answer if status == 200 else answer["answer"]) == {"sent": "Bearer ****", "shop": "7", "order": "42"}
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 304])
 async def test_a_redirect_is_not_followed(status: int) -> None:
     async with open_server(says(200, "{}")) as elsewhere:

@@ -17,7 +17,7 @@ from daemon.core.effects import ToolUse
 from daemon.functions.call import ToolCall
 from daemon.sandbox.rehearsal.records import Call, Stub
 from daemon.tools.arguments import Arguments, masked
-from daemon.tools.base import Answer, Take, Tool, failure
+from daemon.tools.base import Answer, Take, Tool, entry_not_there, failure
 from daemon.tools.watched import WatchedTool
 
 
@@ -95,7 +95,11 @@ class StubTool:
             await trio.lowlevel.checkpoint()
             return failure("The tool does not work at the moment.", "not prepared in this rehearsal")
         for name in self._keypad & arguments.keys():
-            arguments[name] = take(str(arguments[name]))
+            digits = take(str(arguments[name]))
+            if digits is None:
+                await trio.lowlevel.checkpoint()
+                return entry_not_there(name)
+            arguments[name] = digits
         answer = self._answer(self._stub)
         self._runs.note(msgspec.structs.replace(use, arguments=json.dumps(arguments)), answer)
         await trio.sleep(self._stub.takes)

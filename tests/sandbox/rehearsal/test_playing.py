@@ -204,3 +204,7 @@ expect = { tools = [{ tool = "look_up", arguments = { pin = "4711" } }], entries
     played = performed(tmp_path, text, config)
     assert judge(played) == []
     assert "4711" not in str(played.sent)
+    again = """{ model = "One moment.", use = "look_up", arguments = { pin = "entry-2" } },"""
+    played = performed(tmp_path, text.replace(text.splitlines()[8].strip(), again), config)
+    assert played.runs == [], "a reference that stands for nothing reaches no tool here either"
+    assert "that entry is not there" in str(played.sent)
