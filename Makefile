@@ -10,8 +10,8 @@ SOURCES := daemon tests benchmarks examples
 ASYNC_RULES := --isolated --select=ASYNC1,ASYNC2,ASYNC3,ASYNC4 --extend-ignore=ASYNC109,ASYNC124,ASYNC127 \
 	--startable-in-context-manager=run,run_daemon,watch_signals
 
-.PHONY: demo example test exhaust crash soak simulate rehearse bench bench-quick bench-ledger fuzz-api man check setup
-.PHONY: format lock coverage clean
+.PHONY: demo example test exhaust crash soak simulate rehearse bench bench-quick bench-ledger fuzz fuzz-api autobahn man check
+.PHONY: setup format lock coverage clean
 .PHONY: install deb check-units test-systemd
 
 demo: setup  ## Answer a phone call end to end, on this machine, with no key and no network
@@ -24,7 +24,7 @@ test: setup  ## Run the tests
 	@$(BIN)/pytest -q -n auto --dist worksteal
 
 exhaust: setup  ## Run what takes long: every checkpoint cancelled, frames fuzzed, 500 live calls, 1000 deliveries
-	@CALLWARDEN_EXHAUSTIVE=1 $(BIN)/pytest -q -n auto tests/calls/test_cancellations.py tests/numbers/test_routing.py tests/platforms/test_frames_filter.py
+	@CALLWARDEN_EXHAUSTIVE=1 $(BIN)/pytest -q -n auto tests/calls/test_cancellations.py tests/numbers/test_routing.py tests/platforms/test_frames_filter.py tests/hostile
 	@$(BIN)/pytest -q -m exhaustive --deselect tests/process/test_consoles.py
 	@$(BIN)/pytest -q -m exhaustive tests/process/test_consoles.py
 
@@ -56,10 +56,21 @@ check: setup  ## Format, lint, types, architecture
 	@find $(SOURCES) -name '*.py' -print0 | xargs -0 $(BIN)/flake8 $(ASYNC_RULES)
 	@$(BIN)/mypy
 
+fuzz: setup  ## Fuzz what strangers, the platform and operators write: SECONDS=70 in all, TARGETS="frames ..." or all of them
+	@test -d $(VENV)-atheris || $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		--target $(VENV)-atheris -r requirements/atheris.txt || echo "Atheris is not to be had here: fuzzing by chance."
+	@PYTHONPATH=$(VENV)-atheris $(BIN)/python -m tests.hostile $(or $(SECONDS),70) $(TARGETS)
+
 fuzz-api: setup  ## Fuzz the control API by its own description, with Schemathesis in an environment of its own
 	@test -x $(VENV)-fuzz/bin/schemathesis || { $(PYTHON) -m venv --clear $(VENV)-fuzz && $(VENV)-fuzz/bin/python -m pip \
 		install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt; }
 	@$(BIN)/python -m tests.fuzzing $(VENV)-fuzz/bin/schemathesis
+
+autobahn: setup  ## Hold the calls' WebSocket against the Autobahn test suite, audio filtered and not; needs PYTHON2=python2.7
+	@test -x $(VENV)-autobahn/bin/wstest || { $(or $(PYTHON2),python2.7) -m virtualenv --quiet $(VENV)-autobahn && \
+		$(VENV)-autobahn/bin/python -m pip install --quiet -r requirements/autobahn.txt; } || \
+		{ echo "skipped: the suite needs a Python 2.7 with virtualenv, and a compiler; see docs/conformance.md"; exit 0; }
+	@test ! -x $(VENV)-autobahn/bin/wstest || $(BIN)/python -m tests.autobahn $(VENV)-autobahn/bin/wstest $(CASES)
 
 man: setup  ## Write the manual page: build/man/callwarden.1
 	@mkdir -p build/man && $(BIN)/callwarden man > build/man/callwarden.1 && echo build/man/callwarden.1
@@ -93,6 +104,7 @@ lock:  ## Renew requirements/ from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml --group dev -o requirements/dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml --group bench -o requirements/bench.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group fuzz -o requirements/fuzz.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group atheris -o requirements/atheris.txt
 
 install: setup  ## Install into PREFIX (/opt/callwarden) below DESTDIR, with units, configuration, man page, completion
 	@PYTHON=$(PYTHON) DESTDIR=$(DESTDIR) PREFIX=$(or $(PREFIX),/opt/callwarden) packaging/stage
@@ -108,4 +120,4 @@ check-units:  ## Hold the unit files against systemd: verify, and an exposure of
 	@packaging/check-units $(TREE)
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) $(VENV)-fuzz $(BENCH) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(VENV)-fuzz $(VENV)-atheris $(VENV)-autobahn $(BENCH) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

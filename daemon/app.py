@@ -184,6 +184,7 @@ async def serve_calls(
                 await lame_duck(supervisor, stop, notifier)
                 overdue = await drain(supervisor, server, stop, notifier, heir)
         finally:
+            setting.ledger.retire()
             # Also when something here fails, or is cancelled: the callers are real, whatever became of us. A successor
             # finds in the ledger what is owed, and goes on with it.
             patience = 0.0 if stop.making_room else supervisor.setting.config.drain.settle_timeout

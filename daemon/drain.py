@@ -65,8 +65,9 @@ async def drain(supervisor: Supervisor, server: Server, stop: Stop, notifier: No
     """
     limit = supervisor.setting.config.drain.deadline
     stop.ends_at = trio.current_time() + limit
-    # Only now: from this word on, systemd counts the time until we are gone.
+    # Only now: from this word on, systemd counts the time until we are gone, whatever it was asked for before.
     notifier.stopping(_left(supervisor))
+    notifier.extend(_TIMES * _INTERVAL)
     server.stop(grace=SERVER_GRACE, reason="drain")
     # Whoever was let in by then is answered, and not turned away on the doorstep.
     with trio.move_on_after(SERVER_GRACE):

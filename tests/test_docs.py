@@ -1,6 +1,7 @@
 """The documentation, held against what it speaks of."""
 
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -41,6 +42,27 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_commands_exist(page: Path) -> None:
     for command in re.findall(r"`(?:\.venv/bin/)?callwarden ([a-z]+)", page.read_text()):
         assert command in main.list_commands(click.Context(main)), f"there is no `callwarden {command}`"
+
+
+PLACEHOLDERS = {"NUMBER": "+18005550199", "FILES": "."}
+
+
+@by_page
+def test_commands_are_understood_as_they_are_written(page: Path) -> None:
+    for span in re.findall(r"`(?:\.venv/bin/)?callwarden ([a-z][^`\n]*)`", page.read_text()):
+        words = [PLACEHOLDERS.get(word, word) for word in shlex.split(re.split(r"[<|]", span)[0])]
+        context = click.Context(main)
+        command: click.Command = main
+        while isinstance(command, click.Group) and words:
+            _, found, words = command.resolve_command(context, words)
+            assert found is not None
+            command = found
+        try:
+            command.make_context("callwarden", words)
+        except click.MissingParameter:
+            assert not words, span  # only named
+        except click.exceptions.NoArgsIsHelpError:
+            pass
 
 
 @by_page

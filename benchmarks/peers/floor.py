@@ -93,8 +93,8 @@ async def main() -> None:
             nursery.start_soon(trio.serve_listeners, take, [listener])
             ready()
             async for _ in signals:
-                nursery.cancel_scope.cancel()
-                return
+                break
+            nursery.cancel_scope.cancel()
 
 
 if __name__ == "__main__":

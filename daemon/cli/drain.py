@@ -32,19 +32,24 @@ def drain(socket: Path | None, *, now: bool, wait: bool) -> None:
     with 1 if the drain was called off.
     """
     with daemon_at(socket) as client:
+        pid = client.get("/v1/status", Status).pid
         click.echo(client.post("/v1/drain", Action, Drain(now=now)).says, err=True)
-        if wait and not _follow(client, Console(stderr=True, highlight=False)):
+        if wait and not _follow(client, pid, Console(stderr=True, highlight=False)):
             click.echo("callwarden: the drain was called off", err=True)
             sys.exit(EXIT_REFUSED)
 
 
-def _follow(client: Client, console: Console) -> bool:
+def _follow(client: Client, pid: int, console: Console) -> bool:
     """Watch until the daemon has ended; False if it goes on after all."""
+    successor = ""
     with Live(console=console, refresh_per_second=4, transient=True) as screen:
         while True:
             try:
                 status = client.get("/v1/status", Status)
             except NotReachable:
+                break
+            if status.pid != pid:
+                successor = f"; another one answers (pid {status.pid}): somebody starts it, as a socket of systemd does"
                 break
             if status.drain is None:
                 return False
@@ -54,7 +59,7 @@ def _follow(client: Client, console: Console) -> bool:
             else:
                 click.echo(line, err=True)
             time.sleep(_LOOK)
-    click.echo("the daemon has ended", err=True)
+    click.echo(f"the daemon has ended{successor}", err=True)
     return True
 
 

@@ -126,7 +126,7 @@ def rotate(
         click.echo(
             f"{typed.number} is taken off and registered anew: a call that comes in that second is lost, and later"
         )
-        click.echo("ones are refused until the daemon was restarted with the new secret.")
+        click.echo("ones are refused until the daemon knows the new secret: reload it as soon as this is done.")
         click.confirm("Go on?", abort=True)
 
     async def work() -> None:
@@ -207,7 +207,7 @@ def _give_up_old(shelf: Shelf, path: Path, *, write: bool) -> None:
         for place in old:
             Path(place.path).unlink(missing_ok=True)
         shelf.save(msgspec.structs.replace(record, retired=()))
-        click.echo(f"{len(old)} old secret(s) of {shelf.number} removed; restart the daemon when it suits you")
+        click.echo(f"{len(old)} old secret(s) of {shelf.number} removed; callwarden reload when it suits you")
 
 
 numbers.add_command(list_numbers)

@@ -7,7 +7,6 @@ without its secrets, and even while it is wrong.
 
 import os
 import sys
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import click
 
 from daemon.cli.configuration import default_config
 from daemon.config import DEFAULT_SOCKET, Ledger
+from daemon.config.toml import parse
 from daemon.core.redaction import printable
 from daemon.errors import NotReachable
 from daemon.operate.client import Client, Refused, reach
@@ -68,7 +68,7 @@ def _places() -> list[Path]:
 def _named_in(path: Path) -> tuple[str, Path | None]:
     """The socket that a configuration names, and the folder of its ledger; the defaults if it can't be read."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         document = {}
     socket = _key(document, "operator", "socket", DEFAULT_SOCKET)

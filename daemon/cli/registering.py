@@ -174,7 +174,9 @@ def show(facts: dict[str, Any], *, written: Path | None) -> None:
     click.echo(facts["toml"])
     for line in facts["unit_lines"]:
         click.echo(f"\nFor the systemd unit, under [Service]:  {line}")
-    click.echo("\nRestart the daemon now: until it knows the secret, it refuses what is announced for this number.")
+    # systemd hands credentials over when it starts the service.
+    how = "Restart the daemon now" if facts["unit_lines"] else "Now run callwarden reload, or start the daemon"
+    click.echo(f"\n{how}: until it knows the secret, it refuses what is announced for this number.")
     if len(facts["webhook_secrets"]) > 1:
         click.echo(
             f"The old secret is accepted until you give it up:  callwarden numbers rotate {number} --finish --write"

@@ -18,6 +18,7 @@ from daemon.config.decode import Decoder
 from daemon.config.kinds import ApiKey, Example, HttpUrl
 from daemon.config.overrides import apply_overrides
 from daemon.config.report import Report
+from daemon.config.toml import parse
 from daemon.errors import ConfigError, Problem
 
 _KEYS = ("api_key", "base_url", "ca_file")
@@ -79,7 +80,7 @@ def _texts(document: dict[str, Any], key: str) -> dict[str, str]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except OSError as error:

@@ -7,7 +7,6 @@ secret, only references to one, and must never leave a half-written file behind.
 
 import os
 import stat
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AbstractTable, Item, Table
 
+from daemon.config.toml import parse
 from daemon.errors import SetupStopped
 
 _SECRETS = "webhook_secrets"
@@ -40,12 +40,12 @@ def write_number(
     """
     text = _read(path)
     meant = _meant(text, path, number, agent=agent, carrier=carrier, add=tuple(add), drop=frozenset(drop))
-    if meant == tomllib.loads(text):
+    if meant == parse(text):
         return False
     entry = meant["numbers"][number]
     try:
         edited = _edit(text, number, entry)
-        right = tomllib.loads(edited) == meant
+        right = parse(edited) == meant
     except (TOMLKitError, TypeError, ValueError):
         edited, right = "", False
     if not right:
@@ -66,7 +66,7 @@ def _read(path: Path) -> str:
     try:
         # Not as text: that would change how lines end.
         text = path.read_bytes().decode()
-        tomllib.loads(text)
+        parse(text)
     except OSError as error:
         raise SetupStopped(f"{path} can't be read: {error.strerror}") from None
     except ValueError as error:
@@ -85,7 +85,7 @@ def _meant(
     drop: frozenset[str],
 ) -> dict[str, Any]:
     """What the file is to say, as plain values."""
-    document = tomllib.loads(text)
+    document = parse(text)
     numbers = document.setdefault("numbers", {})
     entry = numbers.setdefault(number, {}) if isinstance(numbers, dict) else None
     if not isinstance(entry, dict) or not isinstance(entry.get(_SECRETS, []), list):

@@ -20,6 +20,7 @@ from daemon.config.overrides import apply_overrides
 from daemon.config.records import Config
 from daemon.config.report import Report
 from daemon.config.texts import check_texts
+from daemon.config.toml import parse
 from daemon.config.transfer_agreement import check_keys_of_functions
 from daemon.errors import ConfigError, Problem
 
@@ -78,7 +79,7 @@ def _with_credentials(path: Path, env: Mapping[str, str]) -> Mapping[str, str]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(Problem(str(path), "there is no such file")) from None
     except OSError as error:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from daemon.config.report import KeyPath, Report, dotted
+from daemon.config.toml import parse
 
 _PART: Final = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
 _OVERRIDE: Final = re.compile(rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=\s*(.*)", re.DOTALL)
@@ -36,7 +37,7 @@ def _parse(override: str) -> tuple[KeyPath, object]:
     key, text = match.groups()
     try:
         # Quotes and escapes in keys are TOML's business, so TOML reads them.
-        tree: object = tomllib.loads(f"{key} = 0")
+        tree: object = parse(f"{key} = 0")
     except tomllib.TOMLDecodeError:
         raise ValueError("the key is not a valid TOML key") from None
     path: KeyPath = ()
@@ -48,7 +49,7 @@ def _parse(override: str) -> tuple[KeyPath, object]:
 
 def _value(text: str, path: KeyPath) -> object:
     try:
-        parsed = tomllib.loads(f"value = {text}")
+        parsed = parse(f"value = {text}")
     except tomllib.TOMLDecodeError as error:
         # A bare word is meant as a string, because shells eat quotes. A broken array or table is a mistake.
         if text[:1] in {"[", "{", '"', "'"}:

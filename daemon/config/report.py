@@ -13,12 +13,27 @@ from daemon.errors import Problem
 KeyPath: TypeAlias = tuple[str, ...]
 """Keys from the top of the file down."""
 
+_LONGEST: Final = 300
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def dotted(path: KeyPath) -> str:
     """Write a path as TOML does, with quotes around keys that need them."""
-    return ".".join(key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False) for key in path)
+    return ".".join(key if _BARE.fullmatch(key) else shown(json.dumps(key, ensure_ascii=False)) for key in path)
+
+
+def shown(text: str) -> str:
+    """A text fit for one line of a terminal: what can't be seen, or moves the rest about, stands as TOML's escape.
+
+    Of a text that is too long the middle is left out: somebody's value, as our own words stand around it.
+    """
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
+    return "".join(each if each.isprintable() else _escape(ord(each)) for each in text)
+
+
+def _escape(code: int) -> str:
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 class Report:
@@ -48,11 +63,11 @@ class Report:
 
     def add(self, path: KeyPath, what: str, *, table: bool = False) -> None:
         """Add what is wrong with the key, or with the whole table, at `path`."""
-        self.problems.append(Problem(self._where(path, table=table), what))
+        self.problems.append(Problem(self._where(path, table=table), shown(what)))
 
     def add_override(self, what: str) -> None:
         """Add what is wrong with a `--set` that could not be read."""
-        self.problems.append(Problem("--set", what))
+        self.problems.append(Problem("--set", shown(what)))
 
     def _where(self, path: KeyPath, *, table: bool) -> str:
         path = self.written(path)

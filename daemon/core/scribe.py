@@ -14,6 +14,7 @@ from typing import Any, Final, assert_never
 import msgspec
 
 from daemon.core import events as ev
+from daemon.core.collection import COLLECT
 from daemon.core.commands import Command, Remember
 from daemon.core.inputs import Adopted, Input, Instructed, Received, Resumed, Started, ToolDone, Woken
 from daemon.core.journal import MenuChosen
@@ -23,6 +24,7 @@ _DIGIT: Final = re.compile(r"[0-9]")
 _KEY: Final = re.compile(r"[0-9A-D]")
 # What somebody may have typed: "4711", "4 7 1 1". Shorter ones are numbers of seats and days.
 _NUMBER: Final = re.compile(r"[0-9](?:[ -]?[0-9]){2,}")
+_TYPED: Final = re.compile(r'(?<="digits":")[^"]*')
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -34,6 +36,8 @@ class Scribe:
         # No 0: it can't stand at the beginning of a number in JSON.
         self._other = next((digit for digit in "987654321" if digit not in meaning), "9")
         self._secretive = False
+        self._collecting: set[str] = set()
+        """Uses of the tool that collects digits."""
 
     def fed(
         self,
@@ -81,6 +85,9 @@ class Scribe:
     def _event(self, event: ev.Event, *, end_key: str | None) -> ev.Event:
         """An event without what is told by other events too, and is of no use here."""
         match event:
+            case ev.FunctionCalled(name=COLLECT.name, call_id=str(use_id)):
+                self._collecting.add(use_id)
+                return self._hushed(event) if self._secretive else event
             case ev.ItemAdded() | ev.ItemReplayed() | ev.OutputItemAdded() | ev.OutputItemDone():
                 # Also where the platform may put keys that it hands to its model.
                 item = msgspec.structs.replace(event.item, content=None, arguments=None, output=None)
@@ -119,9 +126,14 @@ class Scribe:
             case {"reasons": [*reasons]}:
                 return {**command, "reasons": [self._numbers(reason) for reason in reasons]}
             case {"frame": {"item": {"output": str(output)} as item} as frame}:
-                return {**command, "frame": {**frame, "item": {**item, "output": self._numbers(output)}}}
+                # However short, these are keys, and other ones stand in the recording.
+                hide = self._collected if item.get("call_id") in self._collecting else self._numbers
+                return {**command, "frame": {**frame, "item": {**item, "output": hide(output)}}}
             case _:
                 return command
+
+    def _collected(self, output: str) -> str:
+        return _TYPED.sub(lambda typed: _KEY.sub(self._other, typed[0]), output)
 
     def _digits(self, text: str) -> str:
         return _DIGIT.sub(self._other, text)

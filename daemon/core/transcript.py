@@ -1,14 +1,21 @@
 """What was said, turn by turn: kept by item id, because words come in pieces, twice, and corrected.
 
 The platform's transcripts of the caller are whole texts that replace one another; those of the agent are
-fragments that add up, and a whole text that may be missing. Pure; owned by the conversation; imports nothing of
-Callwarden.
+fragments that add up, and a whole text that may be missing. It holds what nine hours of talk take and no more, whatever
+the platform says: then the oldest turns are let go of, which the journal has. Pure; owned by the conversation; imports
+nothing of Callwarden.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 Speaker = Literal["caller", "agent"]
+
+# A talk has some hundred turns, and about 15 characters are spoken in a second.
+MOST_TURNS: Final = 4000
+LONGEST_TURN: Final = 32_768
+LONGEST_TALK: Final = 500_000
+LONGEST_ID: Final = 128
 
 
 @dataclass(slots=True)
@@ -28,6 +35,7 @@ class Transcript:
 
     def __init__(self) -> None:
         self._turns: dict[tuple[str, Speaker], Turn] = {}
+        self._length = 0
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -41,19 +49,17 @@ class Transcript:
 
     def replace(self, item_id: str, speaker: Speaker, text: str, *, final: bool) -> Turn | None:
         """Set a turn's words; gives the turn if that changed anything."""
-        turn = self._turn(item_id, speaker)
+        turn, text = self._turn(item_id, speaker), text[:LONGEST_TURN]
         if turn.cut or (turn.text, turn.final) == (text, final or turn.final):
             return None
-        turn.text, turn.final = text, final or turn.final
-        return turn
+        turn.final = final or turn.final
+        return self._write(turn, text)
 
     def append(self, item_id: str, speaker: Speaker, fragment: str) -> Turn | None:
         """Add to a turn's words; a turn that is final stays as it is."""
         turn = self._turn(item_id, speaker)
-        if turn.final or not fragment:
-            return None
-        turn.text += fragment
-        return turn
+        fragment = fragment[: LONGEST_TURN - len(turn.text)]
+        return None if turn.final or not fragment else self._write(turn, turn.text + fragment)
 
     def finish(self, item_id: str, speaker: Speaker, text: str | None) -> Turn | None:
         """Close a turn with its whole text, or with the fragments if there is none."""
@@ -67,4 +73,18 @@ class Transcript:
 
     def _turn(self, item_id: str, speaker: Speaker) -> Turn:
         # The speaker too: where ids are missing, the caller's words must not become the agent's.
-        return self._turns.setdefault((item_id, speaker), Turn(item_id, speaker))
+        item_id = item_id[:LONGEST_ID]
+        turn = self._turns.setdefault((item_id, speaker), Turn(item_id, speaker))
+        self._let_go()
+        return turn
+
+    def _write(self, turn: Turn, text: str) -> Turn:
+        self._length += len(text) - len(turn.text)
+        turn.text = text
+        self._let_go()
+        return turn
+
+    def _let_go(self) -> None:
+        while len(self._turns) > MOST_TURNS or self._length > LONGEST_TALK:
+            oldest = self._turns.pop(next(iter(self._turns)))
+            self._length -= len(oldest.text)

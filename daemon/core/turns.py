@@ -25,7 +25,7 @@ from daemon.core.moves import Move
 from daemon.core.reply import Reply
 from daemon.core.response import ActiveResponse
 from daemon.core.transfers import CALLED_OFF, TRANSFER, Transfers, transfer_by_rule
-from daemon.core.uses import Batch, ToolUses, refusal
+from daemon.core.uses import MOST_USES, Batch, ToolUses, refusal
 
 
 class AgentTurns:
@@ -119,6 +119,8 @@ class AgentTurns:
         """The model asks for a tool."""
         if call.call_id is None or call.call_id.startswith(BY_RULE) or not self.uses.is_new(call.call_id):
             return []  # the platform may announce one call twice; it is run and answered once
+        if self.uses.too_many:
+            return [HangUp((f"more than {MOST_USES} uses of tools in one call",))]
         self.response.last_sign, self.response.used = now, True
         arguments = self._handset.entries.hide(call.arguments or "{}")
         moves = self._take_up(call, ToolUse(id=call.call_id, name=call.name or "", arguments=arguments), now)

@@ -3,6 +3,8 @@
 from daemon.core.events import ResponseDone
 from daemon.core.journal import Usage
 
+# A turn may be announced as made twice, soon after one another; of so many the ids are known.
+_MOST_KNOWN = 1000
 # More in one turn is a mistake of somebody's, and no figure to add to others.
 _MOST = 1e9
 
@@ -13,7 +15,7 @@ class Meter:
     def __init__(self) -> None:
         self._turns = 0
         self._input = self._output = self._audio = 0.0
-        self._counted: set[str] = set()
+        self._counted: dict[str, None] = {}
 
     def add(self, event: ResponseDone) -> None:
         """Count a turn, once; also one that was superseded long ago."""
@@ -21,7 +23,9 @@ class Meter:
         if spent.empty or (event.id is not None and event.id in self._counted):
             return
         if event.id is not None:
-            self._counted.add(event.id)
+            self._counted[event.id] = None
+            if len(self._counted) > _MOST_KNOWN:
+                del self._counted[next(iter(self._counted))]
         self._turns += 1
         self._input += _sensible(spent.input_tokens)
         self._output += _sensible(spent.output_tokens)

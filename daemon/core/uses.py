@@ -8,6 +8,7 @@ id is known for ever: the platform may announce a use again, and it is not run a
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
+from typing import Final
 
 import msgspec
 
@@ -15,6 +16,10 @@ from daemon.core.agent import ToolRules
 from daemon.core.deeds import LONGEST_NAME
 from daemon.core.effects import BY_RULE, INTERRUPTED, Effect, ToolUse
 from daemon.core.frames import FunctionCallOutput, ItemCreate, data
+
+MOST_USES: Final = 10_000
+"""Uses in one call, refused ones included, after which the model or the platform is out of its mind."""
+LONGEST_ID: Final = 256
 
 
 @dataclass(slots=True)
@@ -72,10 +77,16 @@ class ToolUses:
         return bool(self._running)
 
     def is_new(self, use_id: str) -> bool:
-        """Whether a use was never heard of; from now on it is known."""
-        new = use_id not in self._known
-        self._known.add(use_id)
+        """Whether a use was never heard of; from now on it is known. One with an endless id is none."""
+        new = use_id not in self._known and len(use_id) <= LONGEST_ID
+        if new:
+            self._known.add(use_id)
         return new
+
+    @property
+    def too_many(self) -> bool:
+        """Whether more was asked for than anybody can have meant."""
+        return len(self._known) > MOST_USES
 
     def new_id(self) -> str:
         """An id for a use that a rule brings about."""

@@ -65,6 +65,10 @@ class Ledger(Protocol):
         """
         ...
 
+    def retire(self) -> None:
+        """Adopt nobody's calls any more: we are about to end, and could only hang them up. Others may do better."""
+        ...
+
     async def ours(self, call_id: str) -> bool:
         """Whether the call is still ours; asks the database only if our lease may have run out, so it is cheap.
 

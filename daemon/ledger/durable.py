@@ -166,9 +166,13 @@ class DurableLedger:
             held.settled = True
         return kept
 
+    def retire(self) -> None:
+        """Adopt nobody's calls any more."""
+        self._lease.retired = True
+
     async def release(self, call_id: str, *, joined: bool) -> None:
         """Give up a call without a receipt."""
-        self._lease.retired = True  # or our next heartbeat would adopt it again
+        self.retire()  # or our next heartbeat would adopt it again
         if self._health.up:
             with suppress(LedgerUnavailable):
                 await self._database.write(

@@ -82,6 +82,9 @@ class MemoryLedger:
         _forget(self.receipts, self._remembered)
         return True
 
+    def retire(self) -> None:
+        """Nobody's calls are ever adopted."""
+
     async def release(self, call_id: str, *, joined: bool) -> None:
         """Give up a call."""
         await trio.lowlevel.checkpoint()

@@ -174,7 +174,7 @@ async def _delivered(number: str, url: str, patient: Patient) -> Finding:
     for place, secret in enumerate(_secrets_for(number, patient.config), start=1):
         reached, words = await deliver(url, secret, patient.wall)
         if reached is Reached.UNAUTHORIZED:
-            fix = "restart the daemon; else compare the clocks, and [numbers] webhook_secrets on its machine"
+            fix = "callwarden reload, or a restart for systemd credentials; else compare clocks and webhook_secrets"
             return Finding("fail", what, f"the running daemon does not know secret {place} of the configuration", fix)
         if reached is not Reached.ACCEPTED:
             return Finding("fail", what, words, "try again; the first delivery got through")

@@ -23,8 +23,12 @@ from daemon.web.quiet import Quiet
 Send = Callable[[ASGISendEvent | None], Awaitable[None]]
 
 
+MOST_PIECES = 1024
+"""In which a body may arrive. Each costs about as much as a small request, and chunks may be a byte long."""
+
+
 class BodyTooLarge(TheirFault):
-    """More of a request's body has arrived than is accepted."""
+    """More of a request's body has arrived than is accepted, or in more pieces."""
 
 
 class Inbox:
@@ -33,6 +37,7 @@ class Inbox:
     def __init__(self, size: int, max_body: int) -> None:
         self._put, self._get = trio.open_memory_channel[ASGIReceiveEvent](size)
         self._room = max_body
+        self._pieces = 0
         self._goodbye: ASGIReceiveEvent | None = None
 
     @property
@@ -48,7 +53,8 @@ class Inbox:
             return
         if event["type"] == "http.request":
             self._room -= len(event["body"])
-            if self._room < 0:
+            self._pieces += 1
+            if self._room < 0 or self._pieces > MOST_PIECES:
                 raise BodyTooLarge
         try:
             await self._put.send(event)

@@ -92,6 +92,8 @@ class PlainProtocol(H11Protocol):
         lengths = [value for name, value in request.headers if name == b"content-length"]
         if request.http_version not in {b"1.0", b"1.1"}:
             return 505
+        if not request.method.isupper():
+            return 400  # `post` is not POST, but the parent would make it that
         if not request.target.startswith(b"/"):
             return 400  # absolute, authority and asterisk forms are for proxies
         if lengths and any(name == b"transfer-encoding" for name, _ in request.headers):

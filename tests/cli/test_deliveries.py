@@ -3,7 +3,7 @@ from functools import partial
 import pytest
 
 from daemon.ledger import sending
-from daemon.ledger.outbox import Endpoint
+from daemon.ledger.outbox import FIRST_PAUSE, Endpoint
 from tests.cli.ledgers import URL, Desk
 
 OTHER = "https://gone.test/calls"
@@ -15,7 +15,7 @@ def owing(desk: Desk) -> Desk:
     for call_id in ("taken", "given-up", "waiting"):
         desk.ledger.claim(call_id)
         desk.ledger.end(call_id)
-    desk.ledger.pass_time(1)
+    desk.ledger.pass_time(FIRST_PAUSE)
     for due in desk.ledger.run(partial(sending.take, room={URL: 3})):
         match due.call_id:
             case "taken":

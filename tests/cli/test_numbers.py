@@ -41,7 +41,7 @@ async def test_register_and_paste(machine: Machine) -> None:
     assert "Elastic SIP Trunking" in typed.out
     assert machine.config.read_text() == CONFIG.format(base=machine.base)
     # What is to be pasted makes a configuration that works.
-    lines = typed.out[typed.out.index("[numbers.") : typed.out.index("\nRestart")]
+    lines = typed.out[typed.out.index("[numbers.") : typed.out.index("\nNow run callwarden reload")]
     machine.config.write_text(machine.config.read_text() + lines)
     config = load(machine.config, env={"XAI_API_KEY": API_KEY, "HOOK": SIGNING_SECRET})
     (secret,) = config.numbers[NUMBER].webhook_secrets

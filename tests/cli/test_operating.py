@@ -36,9 +36,9 @@ def invoke(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments, env={"COLUMNS": "200"})
 
 
-async def typed(folder: Path, *arguments: str) -> Result:
+async def typed(folder: Path, *arguments: str, socket: str = "control.sock") -> Result:
     """Type a command while the daemon runs in this process."""
-    command = [arguments[0], "--socket", str(folder / "control.sock"), *arguments[1:]]
+    command = [arguments[0], "--socket", str(folder / socket), *arguments[1:]]
     return await trio.to_thread.run_sync(partial(invoke, *command))
 
 
@@ -160,6 +160,31 @@ async def test_drain_now_and_drain_that_is_called_off(tmp_path: Path) -> None:
         assert done.exit_code == 0
         assert done.stderr.splitlines()[0] == "hanging up every call, then stopping"
         assert await live.exit_code() == 0
+
+
+async def test_drain_of_a_daemon_that_is_started_again(tmp_path: Path) -> None:
+    async with live_daemon(configuration(drain=QUICK), tmp_path) as live:
+        status = (await live.control.get("/v1/status")).json()
+        kill()
+    begun = {"result": "begun", "says": "draining", "outcome": None}
+    answers = [{**status, "pid": 1}, begun, {**status, "pid": 2}]
+
+    async def answer(stream: trio.SocketStream) -> None:
+        async with stream:
+            if await stream.receive_some(4096):  # somebody who only knocks says nothing
+                body = json.dumps(answers.pop(0)).encode()
+                await stream.send_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body))
+                await stream.send_all(body)
+
+    with trio.socket.socket(trio.socket.AF_UNIX) as listening:
+        await listening.bind(str(tmp_path / "other.sock"))
+        listening.listen(8)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.serve_listeners, answer, [trio.SocketListener(listening)])
+            done = await typed(tmp_path, "drain", socket="other.sock")
+            nursery.cancel_scope.cancel()
+    assert done.exit_code == 0
+    assert "the daemon has ended; another one answers (pid 2)" in done.stderr
 
 
 COMMANDS = ["status", "top", "tree", "drain", "reload"]

@@ -17,6 +17,13 @@ def test_keys_are_quoted_as_in_toml(path: KeyPath, text: str) -> None:
     assert dotted(path) == text
 
 
+def test_a_key_could_turn_the_line_around() -> None:
+    report = Report("config.toml")
+    report.add(("agents", "\u202eecivres\x7f"), "unknown key\x1b[2J\U000e0001")
+    (problem,) = report.problems
+    assert str(problem) == r'config.toml: [agents] "\u202eecivres\u007f": unknown key\u001b[2J\U000e0001'
+
+
 def test_a_problem_names_its_table_and_key() -> None:
     report = Report("config.toml")
     report.add(("log", "level"), "wrong")

@@ -125,3 +125,17 @@ def test_tools_of_the_platform_are_no_exception() -> None:
     done = ev.McpArgumentsDone(name="pay", arguments='{"pin": "4711"}')
     assert event(secretive(), done) == ev.McpArgumentsDone(name="pay", arguments='{"pin": "9999"}')
     assert event(Scribe(), ev.McpArgumentsDelta(delta="4711")) == ev.McpArgumentsDelta()
+
+
+def test_digits_that_were_collected_are_the_keys_that_stand_in_the_recording() -> None:
+    """Two digits are too short to be looked for elsewhere; but here it is known where they came from."""
+    scribe = secretive()
+    text(scribe, Received(event=ev.FunctionCalled(call_id="fc-1", name="collect_digits", arguments="{}")))
+    for use_id, expected in (("fc-1", "99"), ("fc-2", "47")):
+        output = '{"digits":"47"}'
+        frame = ItemCreate(item=FunctionCallOutput(call_id=use_id, output=output))
+        line = json.loads(text(scribe, Woken(), SendFrame(frame)))
+        assert json.loads(line["wanted"][0]["frame"]["item"]["output"]) == {"digits": expected}
+    failed = '{"collected":false,"why":"The caller typed 1 of at least 2 digits."}'
+    frame = ItemCreate(item=FunctionCallOutput(call_id="fc-1", output=failed))
+    assert json.loads(text(scribe, Woken(), SendFrame(frame)))["wanted"][0]["frame"]["item"]["output"] == failed

@@ -541,3 +541,17 @@ async def test_who_gives_up_calls_adopts_nobody_elses(house: House) -> None:
             await dying.ledger.claim(incoming("call-2"), "support")
         await old.keeper.turn()
         assert news_of(old) == []
+
+
+async def test_who_is_about_to_end_adopts_nobody_elses(house: House) -> None:
+    # It could only hang them up, and somebody else goes on with them.
+    async with house.ledger("ending", lease=60.0) as ending, house.ledger("other", lease=60.0) as other:
+        ending.ledger.retire()
+        async with house.ledger("dying") as dying:
+            await dying.ledger.claim(incoming("call-1"), "support")
+        await ending.keeper.turn()
+        assert news_of(ending) == []
+        other.keeper.wake()
+        await other.keeper.turn()
+        ((orphan,),) = [news.orphans for news in news_of(other) if isinstance(news, Adopted)]
+        assert orphan.incoming.call_id == "call-1"

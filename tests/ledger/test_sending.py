@@ -9,6 +9,7 @@ from sqlalchemy import event
 
 from daemon.ledger import sending
 from daemon.ledger.engine import Engines
+from daemon.ledger.outbox import FIRST_PAUSE
 from daemon.ledger.sending import NOT_CONFIGURED, SEND_LEASE, WEEK, Due
 from tests.ledger.filled import Ledger
 
@@ -37,7 +38,7 @@ def is_due(ledger: Ledger, *urls: str) -> bool:
 def test_due_a_second_after_the_receipt(ledger: Ledger) -> None:
     assert not is_due(ledger)
     assert not take(ledger)
-    ledger.pass_time(1)
+    ledger.pass_time(FIRST_PAUSE)
     assert is_due(ledger)
     assert is_due(ledger, URL, OTHER)
     assert not is_due(ledger, OTHER)
@@ -48,7 +49,7 @@ def test_due_a_second_after_the_receipt(ledger: Ledger) -> None:
 
 
 def test_taken_is_nobody_elses_until_the_lease_is_over(ledger: Ledger) -> None:
-    ledger.pass_time(1)
+    ledger.pass_time(FIRST_PAUSE)
     (first,) = take(ledger)
     assert not is_due(ledger)
     assert not take(ledger)
@@ -60,10 +61,10 @@ def test_taken_is_nobody_elses_until_the_lease_is_over(ledger: Ledger) -> None:
 
 def test_the_oldest_go_first_and_no_more_than_there_is_room_for(ledger: Ledger) -> None:
     for number in range(2, 6):
-        ledger.pass_time(1)
+        ledger.pass_time(FIRST_PAUSE)
         ledger.claim(f"call-{number}")
         ledger.end(f"call-{number}")
-    ledger.pass_time(1)
+    ledger.pass_time(FIRST_PAUSE)
     assert sorted(due.call_id for due in take(ledger, 3)) == ["call-1", "call-2", "call-3"]
     assert sorted(due.call_id for due in take(ledger, 3)) == ["call-4", "call-5"]
 
@@ -72,14 +73,14 @@ def test_of_two_senders_at_once_one_takes_a_delivery(ledger: Ledger) -> None:
     for number in range(2, 41):
         ledger.claim(f"call-{number}")
         ledger.end(f"call-{number}")
-    ledger.pass_time(1)
+    ledger.pass_time(FIRST_PAUSE)
     with ThreadPoolExecutor(4) as senders:
         taken = [due.id for part in senders.map(lambda _: take(ledger, 3), range(20)) for due in part]
     assert len(taken) == len(set(taken)) == 40
 
 
 def test_the_payload_is_kept_once(ledger: Ledger) -> None:
-    ledger.pass_time(1)
+    ledger.pass_time(FIRST_PAUSE)
     (due,) = take(ledger)
     assert ledger.run(partial(sending.keep_payload, delivery_id=due.id, payload="first")) == "first"
     assert ledger.run(partial(sending.keep_payload, delivery_id=due.id, payload="second")) == "first"
@@ -89,7 +90,7 @@ def test_the_payload_is_kept_once(ledger: Ledger) -> None:
 
 
 def test_delivered_is_owed_no_more(ledger: Ledger) -> None:
-    ledger.pass_time(1)
+    ledger.pass_time(FIRST_PAUSE)
     (due,) = take(ledger)
     ledger.run(partial(sending.delivered, due=due))
     row = ledger.delivery()
@@ -100,7 +101,7 @@ def test_delivered_is_owed_no_more(ledger: Ledger) -> None:
 
 
 def test_a_failure_is_due_again_after_its_pause(ledger: Ledger) -> None:
-    ledger.pass_time(1)
+    ledger.pass_time(FIRST_PAUSE)
     (due,) = take(ledger)
     assert ledger.run(partial(sending.failed, due=due, why="HTTP 500", pause=300))
     assert ledger.delivery()["failure"] == "HTTP 500"
@@ -112,7 +113,7 @@ def test_a_failure_is_due_again_after_its_pause(ledger: Ledger) -> None:
 
 
 def test_given_up(ledger: Ledger) -> None:
-    ledger.pass_time(1)
+    ledger.pass_time(FIRST_PAUSE)
     (due,) = take(ledger)
     assert ledger.run(partial(sending.failed, due=due, why="HTTP 410", pause=None))
     row = ledger.delivery()
@@ -120,7 +121,7 @@ def test_given_up(ledger: Ledger) -> None:
 
 
 def test_a_sender_that_was_too_slow_changes_nothing_but_that_it_is_delivered(ledger: Ledger) -> None:
-    ledger.pass_time(1)
+    ledger.pass_time(FIRST_PAUSE)
     (slow,) = take(ledger)
     ledger.pass_time(SEND_LEASE)
     (quick,) = take(ledger)
@@ -138,7 +139,7 @@ def test_what_was_not_tried_once(ledger: Ledger) -> None:
     assert untried()
     assert not ledger.run(lambda c: sending.untried(c, [OTHER], sending.now(c)))
     assert not ledger.run(lambda c: sending.untried(c, [URL], sending.now(c) - 60))
-    ledger.pass_time(1)
+    ledger.pass_time(FIRST_PAUSE)
     (due,) = take(ledger)
     assert untried()
     ledger.run(partial(sending.failed, due=due, why="HTTP 500", pause=300))
@@ -146,7 +147,7 @@ def test_what_was_not_tried_once(ledger: Ledger) -> None:
 
 
 def test_retry_begins_the_schedule_anew(ledger: Ledger) -> None:
-    ledger.pass_time(1)
+    ledger.pass_time(FIRST_PAUSE)
     (due,) = take(ledger)
     # On its way now, so it is left alone.
     assert ledger.run(sending.retry) == []

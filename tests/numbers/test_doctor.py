@@ -121,7 +121,7 @@ async def test_a_number_that_rings(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         config = config_of(public_url=url, secret=OTHER_SECRET)
         (line,) = await wrong_with(patient_of(config, record_of(tmp_path, url=webhook, secret=OTHER_SECRET)))
         assert "running daemon does not know secret 1" in line
-        assert "restart the daemon" in line
+        assert "callwarden reload" in line
         # No test delivery became a call.
         assert live.records() == []
         kill()

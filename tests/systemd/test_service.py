@@ -53,6 +53,9 @@ async def test_an_announced_call_starts_the_service(machine: Machine) -> None:
         (call,) = await world.ring()
         assert await machine.show("callwarden", "ActiveState") == "active"
         await machine.until("callwarden", "StatusText", "^ready, 1 call$")
+        lines = (await machine.must(f"journalctl -u callwarden -o cat CALL_ID={call.id}")).splitlines()
+        assert lines
+        assert all(call.id in line for line in lines)
         call.end("caller")
         await until(lambda: world.ledger() == {call.id: "caller_left"}, 5, "the receipt is written")
         await machine.until("callwarden", "StatusText", "^ready, 0 calls$")
@@ -106,8 +109,9 @@ async def test_a_bad_configuration_of_one_instance_closes_no_door(machine: Machi
 async def test_a_drain_by_hand_is_an_end(machine: Machine) -> None:
     async with scene(machine) as world:
         world.configure()
+        machine.drop_in("callwarden.service", "[Service]\nTimeoutStopSec=3\n")
         await machine.must("systemctl start callwarden")
-        (call,) = await world.ring(1, Script(steps=(Wait(2), Leave()), seconds_per_word=0.01))
+        (call,) = await world.ring(1, Script(steps=(Wait(7), Leave()), seconds_per_word=0.01))
         code, said = await machine.do("callwarden drain")
         assert (code, said.splitlines()[-1]) == (0, "the daemon has ended"), said
         assert call.ended_by == "caller"

@@ -13,6 +13,7 @@ from daemon.config import Config, HttpTool, PythonTool
 from daemon.config.checks import suggest
 from daemon.config.decode import Decoder
 from daemon.config.report import KeyPath, Report
+from daemon.config.toml import parse
 from daemon.errors import ConfigError, Problem
 from daemon.sandbox.rehearsal.records import Call, Rehearsal, Step, Stub
 
@@ -22,7 +23,7 @@ _ACTIONS = "caller, keys, wait, leaves, breaks, or model, use and uses"
 def read(path: Path, config: Config) -> tuple[Call, ...]:
     """Read a file; gives its calls, each with all the stubs it has. Errors: `ConfigError`, with every problem."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(Problem(str(path), f"cannot be read: {error.strerror}")) from error
     except tomllib.TOMLDecodeError as error:
