@@ -29,7 +29,7 @@ AUDIO = json.dumps({"event_id": "e", "type": "response.output_audio.delta", "del
 async def listening() -> AsyncIterator[Ears]:
     with closing(Ears()) as ears, trio.fail_after(10):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(ears.serve)
+            nursery.start_soon(ears.hear)
             yield ears
             nursery.cancel_scope.cancel()
 
