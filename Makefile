@@ -10,8 +10,8 @@ SOURCES := daemon tests benchmarks examples
 ASYNC_RULES := --isolated --select=ASYNC1,ASYNC2,ASYNC3,ASYNC4 --extend-ignore=ASYNC109,ASYNC124,ASYNC127 \
 	--startable-in-context-manager=run,run_daemon,watch_signals
 
-.PHONY: demo example test exhaust crash soak simulate rehearse bench bench-quick bench-ledger fuzz fuzz-api autobahn man check
-.PHONY: setup format lock coverage clean
+.PHONY: demo example test exhaust crash soak reliability simulate rehearse bench bench-quick bench-ledger fuzz fuzz-api autobahn
+.PHONY: man check setup format lock coverage clean
 .PHONY: install deb check-units test-systemd
 
 demo: setup  ## Answer a phone call end to end, on this machine, with no key and no network
@@ -30,6 +30,9 @@ exhaust: setup  ## Run what takes long: every checkpoint cancelled, frames fuzze
 
 crash: setup  ## Kill the daemon at random moments under 50 live calls, KILLS=200 times, and lose nothing
 	@CALLWARDEN_KILLS=$(or $(KILLS),200) $(BIN)/pytest -q -m exhaustive tests/process/test_crashes.py
+
+reliability: setup  ## Let every fault of the matrix strike, and write what was seen into docs/reliability.md
+	@CALLWARDEN_RELIABILITY=1 $(BIN)/pytest -q -m "exhaustive or not exhaustive" tests/faults
 
 soak: setup  ## Let people call for MINUTES=20 while the network fails and the daemon is killed, restarted and reloaded
 	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),20) --rate $(or $(RATE),5) --seed $(or $(SEED),1)

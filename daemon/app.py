@@ -211,7 +211,7 @@ def make_setting(
 ) -> Setting:
     """Put together what every call has around it."""
     collector = DebtCollector(platform, ledger, feed, config.platform.xai, rng)
-    return Setting(
+    setting = Setting(
         config=config,
         platform=platform,
         ledger=ledger,
@@ -224,6 +224,8 @@ def make_setting(
         recorder=recorder,
         loaded_at=wall(),
     )
+    feed.watch(setting.budget.watch)
+    return setting
 
 
 def make_verifier(config: Config, wall: WallClock) -> Verifier:

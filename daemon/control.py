@@ -6,7 +6,7 @@ plain and at once but for the waits it says it has. Imports calls, the reloader,
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -210,8 +210,15 @@ class Control:
             trouble=(
                 *((f"ledger down: {trouble}",) if trouble else ()),
                 *((f"reload refused: {failure}",) if failure else ()),
+                *self._over_budget(),
             ),
         )
+
+    def _over_budget(self) -> Iterator[str]:
+        setting = self._supervisor.setting
+        most, spent = setting.config.costs.max_per_day, setting.budget.spent(setting.wall(), self._supervisor.calls())
+        if most and spent >= most:
+            yield f"the day's budget is spent: {spent:.2f} of {most:g}"
 
     async def reload(self, who: str) -> Reloaded:
         """Load the configuration anew."""

@@ -27,6 +27,7 @@ import trio
 from hypercorn.typing import ASGIFramework
 
 from daemon import __version__, deliveries
+from daemon.calls.accounting import keep_account
 from daemon.calls.supervisor import Supervisor
 from daemon.config import Config, every_secret
 from daemon.console import Beside, create_console
@@ -130,6 +131,8 @@ async def operating(config: Config, parts: Parts, instruments: Instruments) -> A
         services.start_soon(parts.reloader.work, name="reloader")
         services.start_soon(instruments.lag.sample, name="loop lag")
         services.start_soon(owed.look, name="deliveries owed")
+        # Before the first call: what was spent before we started counts.
+        await services.start(keep_account, parts.opened.database, parts.supervisor, name="accounting")
         # So that it is there to the last receipt.
         sending = partial(deliveries.run, parts.opened.database, config, parts.supervisor.setting.wall, random.Random())
         await services.start(sending, name="deliveries")

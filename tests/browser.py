@@ -10,8 +10,9 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,13 @@ class Page:
         given = await self.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
         await trio.Path(path).write_bytes(base64.b64decode(given["data"]))
 
+    async def hide(self, *, hidden: bool = True) -> None:
+        """Tell the page that it is not seen, or seen again, as when somebody changes to another tab."""
+        await self.evaluate(
+            f"Object.defineProperty(document, 'hidden', {{value: {json.dumps(hidden)}, configurable: true}}); "
+            "document.dispatchEvent(new Event('visibilitychange'))"
+        )
+
     async def scripts(self, *, on: bool) -> None:
         """Switch JavaScript off, or on again; from the next page on."""
         await self.call("Emulation.setScriptExecutionDisabled", value=not on)
@@ -179,7 +187,13 @@ class Session:
         self._number = 0
         self._answers: dict[int, dict[str, Any]] = {}
         self._news = trio.Condition()
+        self._contexts: list[str] = []
         self.complaints: dict[str, list[str]] = {}
+
+    async def close(self) -> None:
+        """Close every tab of ours, and forget their cookies."""
+        for context in self._contexts:
+            await self.call("Target.disposeBrowserContext", {"browserContextId": context})
 
     async def listen(self) -> None:
         """Take what the browser says, until it is closed."""
@@ -211,6 +225,7 @@ class Session:
     async def page(self) -> Page:
         """Open a tab, with cookies of its own."""
         context = (await self.call("Target.createBrowserContext", {}))["browserContextId"]
+        self._contexts.append(context)
         made = await self.call("Target.createTarget", {"url": "about:blank", "browserContextId": context})
         attached = await self.call("Target.attachToTarget", {"targetId": made["targetId"], "flatten": True})
         session_id = attached["sessionId"]
@@ -232,49 +247,47 @@ def _complaint(message: dict[str, Any]) -> str | None:
     return None
 
 
-@asynccontextmanager
-async def browser(folder: Path, *flags: str) -> AsyncIterator[Session]:
-    """Run a browser while the block lasts; `folder` is for its profile."""
+@contextmanager
+def running_browser(folder: Path, *flags: str) -> Iterator[str]:
+    """Run a browser while the block lasts, with its profile in a folder; gives where to connect to."""
     assert CHROMIUM is not None
     profile = folder / "profile"
     profile.mkdir()
-    command: Sequence[str] = [CHROMIUM, *_FLAGS, *flags, f"--user-data-dir={profile}", "about:blank"]
-    environment = {**os.environ, "HOME": str(folder), "XDG_CONFIG_HOME": str(profile), "XDG_CACHE_HOME": str(profile)}
-    process = await trio.lowlevel.open_process(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        env=environment,
+    command = [CHROMIUM, *_FLAGS, *flags, f"--user-data-dir={profile}", "about:blank"]
+    home = {"HOME": str(folder), "XDG_CONFIG_HOME": str(profile), "XDG_CACHE_HOME": str(profile)}
+    quiet = subprocess.DEVNULL
+    # All of its processes are in a group of their own, whose leader it is.
+    process = subprocess.Popen(
+        command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True, env={**os.environ, **home}
     )
     try:
-        with trio.fail_after(PATIENCE * 3):
-            port, path = await _address(profile / "DevToolsActivePort", process)
-        url = f"ws://127.0.0.1:{port}{path}"
-        async with (
-            trio_websocket.open_websocket_url(url, max_message_size=64 << 20) as socket,
-            trio.open_nursery() as nursery,
-        ):
-            session = Session(socket)
-            nursery.start_soon(session.listen)
-            yield session
-            nursery.cancel_scope.cancel()
+        yield _address(profile / "DevToolsActivePort", process)
     finally:
-        # All of its processes are in a group of their own, whose leader it is.
-        with trio.CancelScope(shield=True):
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+        process.wait(PATIENCE)
 
 
-async def _address(file: Path, process: trio.Process) -> tuple[str, str]:
+def _address(file: Path, process: subprocess.Popen[bytes]) -> str:
     """Where the browser listens; it writes that down once it does."""
-    while True:
+    for _ in range(int(3 * PATIENCE / 0.05)):
         assert process.poll() is None, "the browser ended at once"
-        try:
-            lines = (await trio.Path(file).read_text()).split()
-        except FileNotFoundError:
-            lines = []
+        lines = file.read_text().split() if file.exists() else []
         if len(lines) == 2:
-            return lines[0], lines[1]
-        await trio.sleep(0.05)
+            return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
+        time.sleep(0.05)
+    raise AssertionError("the browser does not come up")
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Session]:
+    """Use a browser that runs, while the block lasts; its tabs are closed at the end."""
+    async with (
+        trio_websocket.open_websocket_url(url, max_message_size=64 << 20) as socket,
+        trio.open_nursery() as nursery,
+    ):
+        session = Session(socket)
+        nursery.start_soon(session.listen)
+        yield session
+        await session.close()
+        nursery.cancel_scope.cancel()

@@ -357,6 +357,17 @@ def flat(task: dict[str, Any]) -> list[dict[str, Any]]:
 PATHS = ["/v1", "/v1/calls/", "/v1/calls/../status", "/v1/calls/%2e%2e%2fstatus", "/v1/calls/a.b"]
 
 
+async def test_without_the_console(tmp_path: Path) -> None:
+    config = configuration(drain=QUICK)
+    operator = msgspec.structs.replace(config.operator, console=False)
+    async with live_daemon(msgspec.structs.replace(config, operator=operator), tmp_path) as live:
+        for path in ("/", "/history", "/login", "/static/console.js"):
+            answer = await live.control.get(path)
+            assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
+        assert (await live.control.get("/v1/status")).status_code == 200
+        kill()
+
+
 async def test_nothing_else_is_there(tmp_path: Path) -> None:
     async with live_daemon(configuration(drain=QUICK), tmp_path) as live:
         for path in PATHS:

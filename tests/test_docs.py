@@ -135,3 +135,15 @@ def test_the_runbook_has_every_alert() -> None:
     runbook = re.findall(r"^\| (Callwarden\w+) \|", (ROOT / "docs" / "handbook.md").read_text(), re.MULTILINE)
     assert rules == set(runbook)
     assert len(runbook) == len(rules)
+
+
+def test_the_table_of_faults_has_every_row_and_every_row_a_test() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text()
+    rows = re.findall(r"^\| (F\d\d) \|.*\| (\w+) \|$", page, re.MULTILINE)
+    wanted = [f"F{number:02}" for number in range(1, 67)]
+    assert [row for row, _ in rows] == wanted
+    assert {result for _, result in rows} == {"passed"}
+    tests = "".join(path.read_text() for path in (ROOT / "tests" / "faults").glob("test_*.py"))
+    assert (
+        sorted({name.upper() for name in re.findall(r"^(?:async )?def test_(f\d\d)_", tests, re.MULTILINE)}) == wanted
+    )

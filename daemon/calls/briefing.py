@@ -8,6 +8,7 @@ from daemon.config.checks import BUILT_IN_TOOLS
 from daemon.config.tools import description_of, parameters_of
 from daemon.core.agent import Agent, FixedGreeting, GeneratedGreeting, Greeting, KeypadRules, ToolRules
 from daemon.core.collection import COLLECT
+from daemon.core.cost import Ceiling, Prices
 from daemon.core.frames import (
     Audio,
     AudioInput,
@@ -30,6 +31,7 @@ def brief(
     agent: config.Agent,
     tools: Mapping[str, config.Tool] | None = None,
     destinations: Mapping[str, config.Destination] | None = None,
+    costs: config.Costs | None = None,
 ) -> Agent:
     """Make the record a call keeps from its first moment to its last.
 
@@ -66,7 +68,21 @@ def brief(
         goodbye=agent.goodbye,
         goodbye_timeout=agent.goodbye_timeout,
         goodbye_margin=agent.goodbye_margin,
+        prices=prices(costs or config.Costs()),
+        ceiling=_ceiling(costs or config.Costs()),
     )
+
+
+def prices(costs: config.Costs) -> Prices:
+    """What calls are charged."""
+    tokens = costs.per_million_input_tokens, costs.per_million_output_tokens
+    return Prices(minute=costs.per_minute, million_input_tokens=tokens[0], million_output_tokens=tokens[1])
+
+
+def _ceiling(costs: config.Costs) -> Ceiling:
+    action = read_action(costs.on_max_per_call)
+    done = action if isinstance(action, TransferTo) else EndCall()
+    return Ceiling(most=costs.max_per_call, action=done, words=costs.words)
 
 
 def _greeting(agent: config.Agent) -> Greeting | None:

@@ -188,6 +188,12 @@ class Call:
         if self.recording is not None:
             self.recording.closed(trio.current_time(), self.reasons, outcome)
 
+    @property
+    def cost(self) -> float:
+        """What it has cost so far, until that is noted."""
+        usage = self.conversation.usage(trio.current_time() - self._joined_at)
+        return usage.cost if self.joined and not self.settled else 0.0
+
     def _remember_usage(self) -> None:
         if self.joined:
             self.remember(self.conversation.usage(trio.current_time() - self._joined_at))

@@ -3,9 +3,11 @@
 A diverted call is claimed and settled like any other, but takes no slot. Imports core and this room.
 """
 
+import msgspec
 import trio
 
 from daemon.calls.attending import attend, in_debt
+from daemon.calls.briefing import prices
 from daemon.calls.call import Call
 from daemon.calls.transfer import refer
 from daemon.core import journal
@@ -41,8 +43,9 @@ async def divert(call: Call, plan: Plan) -> None:
                     if await _refer(call, destination) is ReferResult.UNKNOWN:
                         break  # it may have worked: nothing else may be tried on this caller
                 case Announce(words):
+                    speaker = msgspec.structs.replace(announcer(words), prices=prices(call.setting.config.costs))
                     ready = call.setting.config.platform.xai.ready_timeout
-                    call.conversation = Conversation(announcer(words), ready_timeout=ready)
+                    call.conversation = Conversation(speaker, ready_timeout=ready)
                     await attend(call)
                 case Refuse():
                     pass

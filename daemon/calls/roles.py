@@ -83,6 +83,6 @@ class Role:
 def roles_in(written: config.Config) -> dict[str, Role]:
     """The role of every agent of a configuration, by name."""
     return {
-        name: Role(brief(name, agent, written.tools, written.destinations), agent)
+        name: Role(brief(name, agent, written.tools, written.destinations, written.costs), agent)
         for name, agent in written.agents.items()
     }

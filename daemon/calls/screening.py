@@ -15,6 +15,8 @@ from daemon.core.redaction import short_number
 OBSTACLES = {
     Verdict.UNROUTED: "no agent for the called number",
     Verdict.FULL: "every slot is taken",
+    Verdict.CALLER_LIMIT: "too many calls of this caller in an hour",
+    Verdict.BUDGET: "the day's budget is spent",
     Verdict.PAUSED: "paused",
 }
 """What stands in a diverted call's reasons."""

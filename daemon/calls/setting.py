@@ -8,6 +8,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from daemon.calls.budget import Budget
 from daemon.calls.collector import DebtCollector
 from daemon.calls.quota import TransferQuota
 from daemon.config import Config
@@ -35,6 +36,8 @@ class Setting:
     """What agents can do besides talking, by name."""
     quota: TransferQuota = field(default_factory=TransferQuota)
     """How many transfers agents may still try."""
+    budget: Budget = field(default_factory=Budget)
+    """What callers and money allow."""
     rng: random.Random = field(default_factory=random.Random)
     """For jitter only."""
     fetch: Fetch | None = None

@@ -91,6 +91,7 @@ class Supervisor:
             agent = self._agents[self._setting.config.numbers[incoming.called or ""].agent]
             call = Call(incoming, agent, self._setting)
             call.casting = Casting(self._roles, agent.name)
+            self._setting.budget.came(call.id, incoming.caller, self._setting.wall())
             return self._start(self._tasks, call, ())
         plan = plan_for(incoming, obstacle, self._setting, diverted=sum(not call.counted for call in self.calls()))
         if isinstance(plan[0], Refuse):
@@ -145,7 +146,7 @@ class Supervisor:
             return Verdict.FULL
         if number.max_calls is not None and taken.count(incoming.called) >= number.max_calls:
             return Verdict.FULL
-        return None
+        return self._setting.budget.obstacle(incoming.caller, config, self._setting.wall(), self.calls())
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep the calls' nursery until closed and empty. Cancelling hangs up every call."""

@@ -9,6 +9,7 @@ it, open a socket, or put the text of a secret into a message.
 """
 
 from daemon.config.agents import Agent, Keypad, TurnDetection
+from daemon.config.costs import Costs
 from daemon.config.destinations import Destination
 from daemon.config.ledger import Delivery, Ledger
 from daemon.config.load import load
@@ -33,6 +34,7 @@ __all__ = [
     "DEFAULT_SOCKET",
     "Agent",
     "Config",
+    "Costs",
     "Delivery",
     "Destination",
     "Drain",

@@ -12,7 +12,7 @@ from daemon.config.checks import suggest
 from daemon.config.plans import EXAMPLE_URI
 from daemon.config.report import KeyPath, Report
 from daemon.config.tool_agreement import check_agent_tools, check_place, check_tool
-from daemon.config.transfer_agreement import check_agent_transfers, check_destinations
+from daemon.config.transfer_agreement import check_agent_transfers, check_costs, check_destinations
 from daemon.config.units import parse_duration
 from daemon.core.overflow import Refer, read_step
 
@@ -26,6 +26,7 @@ def check_agreement(document: dict[str, Any], report: Report, incomplete: frozen
     _check_routes(document, report)
     _check_plans(document, report)
     check_destinations(document, report)
+    check_costs(document, report)
     _check_signatures(document, report)
     _check_operator(document, report)
     for name, agent in tables(document, "agents"):

@@ -102,6 +102,7 @@ OverflowPlan = Annotated[tuple[OverflowStep, ...], Check(plans.plan)]
 MenuKeys = Annotated[str, Check(menus.menu_keys)]
 MenuAction = Annotated[str, Check(menus.menu_action)]
 TroubleAction = Annotated[str, Check(menus.trouble_action)]
+CeilingAction = Annotated[str, Check(menus.ceiling_action)]
 ReplyTimeout = Annotated[float, _DURATION, Meta(le=120)]
 """Seconds that a caller may be left in silence; 0 for any time."""
 

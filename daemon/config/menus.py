@@ -35,3 +35,14 @@ def trouble_action(text: str) -> str:
     if not usable:
         raise ValueError('expected "transfer:DESTINATION", "hang_up", or "" for nothing')
     return text
+
+
+def ceiling_action(text: str) -> str:
+    """Accept what is done for a caller whose call has cost as much as it may."""
+    try:
+        usable = isinstance(read_action(text), TransferTo | EndCall)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError('expected "transfer:DESTINATION" or "hang_up"')
+    return text

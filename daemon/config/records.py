@@ -11,6 +11,7 @@ from msgspec import Meta, Struct, field
 
 from daemon.config.agents import Agent
 from daemon.config.checks import distinct
+from daemon.config.costs import Costs
 from daemon.config.destinations import Destination
 from daemon.config.kinds import (
     AgentName,
@@ -144,6 +145,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Transfers that an agent may try in one call, fallbacks included; one that succeeds ends the call."""
     max_transfers_per_hour: Count = 60
     """Transfers that all agents together may try within an hour, on this node."""
+    max_calls_per_caller_per_hour: Count | None = None
+    """Calls of one caller that are taken within an hour; None for any number. Who withholds theirs is not counted."""
     max_overflow_calls: Count = 10
     """Callers being referred or told that all lines are busy at the same time; further ones are refused."""
 
@@ -210,6 +213,8 @@ class Config(Struct, frozen=True, kw_only=True):
     """What agents can do besides talking, by name."""
     limits: Limits = field(default_factory=Limits)
     """How much at once, and what happens to the rest."""
+    costs: Costs = field(default_factory=Costs)
+    """What calls are charged, and how much they may cost."""
     recovery: Recovery = field(default_factory=Recovery)
     """What is done for a call whose connection broke, or whose daemon died."""
     ledger: Ledger = field(default_factory=Ledger)

@@ -34,6 +34,19 @@ def check_destinations(document: dict[str, Any], report: Report) -> None:
             _check_fallback((*path, "fallback"), name, places, report)
 
 
+def check_costs(document: dict[str, Any], report: Report) -> None:
+    """Report ceilings that nothing can reach, as nothing has a price, and one at which callers are sent nowhere."""
+    costs = _table(document.get("costs"))
+    priced = any(costs.get(key) for key in ("per_minute", "per_million_input_tokens", "per_million_output_tokens"))
+    for key in ("max_per_call", "max_per_day"):
+        if costs.get(key) and not priced:
+            report.add(("costs", key), "is never reached without a price; add per_minute = 0.05, or what yours is")
+    action = _read(costs.get("on_max_per_call"))
+    if isinstance(action, TransferTo):
+        places = _table(document.get("destinations"))
+        _check_destination(("costs", "on_max_per_call"), action.destination, places, report)
+
+
 def _check_number(path: KeyPath, uri: str, allowed: list[object], numbers: dict[str, Any], report: Report) -> None:
     for kind in kinds(uri):
         if kind not in allowed:

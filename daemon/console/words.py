@@ -109,15 +109,24 @@ def happening(entry: dict[str, Any]) -> tuple[str, str]:
         case {"kind": "Joined" | "SessionSent" | "Rejoined" as name, "seconds": seconds}:
             return "call", f"{kind(name)} after {brief(float(seconds))}"
         case {"kind": name}:
-            fields = (f"{key} {_plain(value)}" for key, value in entry.items() if key != "kind" and value is not None)
-            told = ", ".join(fields)
+            fields = (_field(key, value) for key, value in entry.items() if key != "kind")
+            told = ", ".join(field for field in fields if field)
             return "call", kind(str(name)) + (f": {told}" if told else "")
         case _:
             return "call", str(entry)
 
 
-def _plain(value: object) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+def _field(key: str, value: object) -> str:
+    """A field of an entry that has no words of its own; nothing if that says nothing."""
+    match value:
+        case None | False | "":
+            return ""
+        case True:
+            return key.replace("_", " ")
+        case float():
+            return f"{key.replace('_', ' ')} {value:.2f}"
+        case _:
+            return f"{key.replace('_', ' ')} {value}"
 
 
 def _local(seconds: float) -> datetime:

@@ -6,6 +6,7 @@ began with. Imports core.frames and core.menu; knows no TOML.
 
 import msgspec
 
+from daemon.core.cost import FREE, Ceiling, Prices
 from daemon.core.frames import SessionSettings
 from daemon.core.menu import Action, EndCall, TransferTo
 
@@ -86,6 +87,8 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     """What a caller is told whom it did not answer; empty for nothing."""
     on_trouble: TransferTo | EndCall | None = None
     """What is done for a caller whom it did not answer twice in a row; None for nothing."""
+    prices: Prices = FREE
+    ceiling: Ceiling = Ceiling()
     announcement: bool = False
     """Whether the greeting is all there is: say it, hang up."""
     goodbye_timeout: float = 10.0
@@ -96,5 +99,5 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def destinations(self) -> frozenset[str]:
         """Every destination that callers of this agent may ever be transferred to, by whatever brings it about."""
-        actions = (*self.keypad.menu.values(), self.on_trouble)
+        actions = (*self.keypad.menu.values(), self.on_trouble, self.ceiling.action)
         return frozenset({*self.transfers, *(each.destination for each in actions if isinstance(each, TransferTo))})

@@ -66,14 +66,14 @@ class Conversation:
         """Events by type."""
         self.ended = False
         self._ready_timeout = ready_timeout
-        self._meter = Meter()
+        self._meter = Meter(agent.prices, agent.ceiling)
         self.handset = Handset(agent)
         """What the caller types."""
         self._turns = AgentTurns(agent, self.handset)
         self._silence = Silence(agent.silence_timeout)
         self._remote = RemoteTools()
         self._answers = AnswerWatch(agent.reply_timeout)
-        self._trouble = Trouble(agent, self._turns, self._answers)
+        self._trouble = Trouble(agent, self._turns, self._answers, self._meter)
         self._caller = CallerSide(agent, self.handset, self._turns, self._silence, self._answers, self.transcript)
         self._ready_by = inf
         self._over_by = inf
@@ -97,7 +97,8 @@ class Conversation:
     def deadlines(self) -> dict[str, float]:
         """All that is waited for, by the name of its key where it has one; what never comes is infinite."""
         waits = {"turn": self._turns.deadline, "reply_timeout": self._trouble.deadline, "ready_timeout": self._ready_by}
-        return {} if self.ended else waits | self._caller.deadlines | {"max_duration": self._over_at}
+        waits |= {"max_duration": self._over_at, "max_per_call": self._meter.deadline}
+        return {} if self.ended else waits | self._caller.deadlines
 
     @property
     def _over_at(self) -> float:
@@ -116,6 +117,7 @@ class Conversation:
     def start(self, now: float) -> list[Command]:
         """Configure the session and greet. Both go out at once: the platform works in order."""
         self._over_by = now + self.agent.max_duration
+        self._meter.open(now)
         greeting = greet(self.agent.greeting)
         if self.agent.announcement and isinstance(self.agent.greeting, FixedGreeting):
             greeting = self._turns.leave(self.agent.greeting.words, ("announcement",), now, final=True)
@@ -137,6 +139,7 @@ class Conversation:
         The first command is the configuration.
         """
         self._over_by = now + max(self.agent.max_duration - age, 0.0)
+        self._meter.open(now - age)
         return [self._configure(now), *self._carry_out(self._turns.adopt(effects, now), now)]
 
     def tool_done(self, use_id: str, output: str, now: float, *, why: str = "") -> list[Command]:

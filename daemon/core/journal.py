@@ -190,6 +190,14 @@ class FellBack(_Entry, frozen=True, kw_only=True):
     """`transfer` or `hang_up`."""
 
 
+class CeilingReached(_Entry, frozen=True, kw_only=True):
+    """The call has cost as much as it may."""
+
+    most: float
+    action: str
+    """`transfer` or `hang_up`."""
+
+
 class Usage(_Entry, frozen=True, kw_only=True):
     """What a call used, as far as the platform said so."""
 
@@ -201,6 +209,8 @@ class Usage(_Entry, frozen=True, kw_only=True):
     """How long the agent spoke."""
     billable_seconds: float
     """How long the call was joined, broken lines included: the platform charges by time."""
+    cost: float = 0.0
+    """What that costs, by the prices that are configured."""
 
 
 class PlatformComplained(_Entry, frozen=True, kw_only=True):
@@ -251,6 +261,7 @@ Entry = (
     | ToolEnded
     | AnswerMissed
     | FellBack
+    | CeilingReached
     | PlatformComplained
     | Usage
     | Ended

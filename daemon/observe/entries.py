@@ -14,7 +14,13 @@ from daemon.core.redaction import short_number
 from daemon.observe.feed import Watcher
 
 # What somebody should look into, though the call goes on.
-_ALARMING = (journal.TransferRefused, journal.ToolRefused, journal.AnswerMissed, journal.FellBack)
+_ALARMING = (
+    journal.TransferRefused,
+    journal.ToolRefused,
+    journal.AnswerMissed,
+    journal.FellBack,
+    journal.CeilingReached,
+)
 
 
 def log_entries(transcripts: Callable[[], bool]) -> Watcher:

@@ -22,7 +22,7 @@ _LAG = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 _REJOIN = (0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 60)
 
 # Verdicts that mean: somebody called and was not let in.
-_TURNED_AWAY = ("full", "paused", "draining", "unrouted", "unclaimed", "stale")
+_TURNED_AWAY = ("full", "caller_limit", "budget", "paused", "draining", "unrouted", "unclaimed", "stale")
 # What an alert looks at must be there before it happens: Prometheus sees no increase in what begins with 1.
 _WEBHOOKS = ("claimed", "duplicate", *_TURNED_AWAY, "ignored", "bad_signature", "wrong_secret", "old_signature")
 
@@ -67,6 +67,8 @@ class Metrics:
         self._missed = counter("answers_missed_total", "Callers who were not answered in time", "why")
         self._fallbacks = counter("fallbacks_total", "Agents that did not answer twice in a row", "action")
         self._tokens = counter("tokens_total", "Tokens of the model's turns", "direction")
+        self._cost = counter("cost_total", "What calls cost, by the configured prices")
+        self._ceilings = counter("cost_ceilings_total", "Calls that cost as much as they may, by action", "action")
         self._billable = counter("billable_seconds_total", "Seconds for which calls were joined")
 
     def _make_machinery(self) -> None:
@@ -136,15 +138,19 @@ class Metrics:
                 self._missed.labels(why).inc()
             case journal.FellBack(action=action):
                 self._fallbacks.labels(action).inc()
-            case journal.Usage() as usage:
-                self._use(usage)
+            case journal.Usage() | journal.CeilingReached() as used:
+                self._use(used)
             case _:
                 pass
 
-    def _use(self, usage: journal.Usage) -> None:
+    def _use(self, usage: journal.Usage | journal.CeilingReached) -> None:
+        if isinstance(usage, journal.CeilingReached):
+            self._ceilings.labels(usage.action).inc()
+            return
         self._tokens.labels("input").inc(usage.input_tokens)
         self._tokens.labels("output").inc(usage.output_tokens)
         self._billable.inc(usage.billable_seconds)
+        self._cost.inc(usage.cost)
 
     def webhook(self, result: str) -> None:
         """Count what became of a delivery."""

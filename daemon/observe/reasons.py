@@ -21,6 +21,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         ("keypad", r"hang_up by a key"),
         ("trouble", r"the agent does not answer"),
         ("max_duration", r"max duration "),
+        ("cost", r"cost ceiling "),
         ("silence", r"silence "),
         ("announcement", r"announcement"),
         ("join", r"could not join|gone before we joined|the platform never answered"),

@@ -62,6 +62,7 @@ WAITS = {
     "ledger.keeping.Keeper.mend": "the ledger to fail",
     "ledger.keeping.Keeper.forget": "the next look for old calls",
     "ledger.journal.JournalWriter.write_down": "something to write down",
+    "calls.accounting.keep_account": "the next look at what was spent",
     "ledger.owed.DeliveriesOwed.look": "the next look for deliveries",
     "deliveries.sender._give_up_the_abandoned": "the next look for abandoned deliveries",
     "deliveries.sender.Sender.run": "deliveries that are due",

@@ -29,6 +29,8 @@ Count = Callable[[str], None]
 ERRORS = {
     Verdict.UNROUTED: "no agent is configured for this number",
     Verdict.FULL: "every line is busy",
+    Verdict.CALLER_LIMIT: "too many calls of this caller",
+    Verdict.BUDGET: "every line is busy",
     Verdict.PAUSED: "paused",
     Verdict.DRAINING: "shutting down",
     Verdict.UNCLAIMED: "the call could not be claimed",

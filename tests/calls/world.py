@@ -92,6 +92,7 @@ class World:
             fetch=fetch,
             recorder=recorder,
         )
+        feed.watch(self.setting.budget.watch)
         self.supervisor = Supervisor(self.setting)
         self._nursery = nursery
 

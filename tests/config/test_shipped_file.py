@@ -11,6 +11,7 @@ import pytest
 from daemon.config import (
     Agent,
     Config,
+    Costs,
     Destination,
     HttpTool,
     Keypad,
@@ -45,6 +46,7 @@ TABLES: list[tuple[type[msgspec.Struct], tuple[str, ...]]] = [
     (Destination, ("destinations", "front_desk")),
     (Ledger, ("ledger",)),
     (Limits, ("limits",)),
+    (Costs, ("costs",)),
     (Recovery, ("recovery",)),
     (Drain, ("drain",)),
     (Operator, ("operator",)),
@@ -57,6 +59,7 @@ EXAMPLES = {"api_key", "webhook_secrets", "agent", "instructions", "greeting", "
 # Keys that stand there commented out: TOML cannot write "none", and nobody gives both instructions and a file.
 COMMENTED = {
     "max_calls",
+    "max_calls_per_caller_per_hour",
     "instructions_file",
     "threshold",
     "silence_duration",

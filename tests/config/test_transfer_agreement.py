@@ -153,3 +153,31 @@ def test_what_is_meant_is_allowed(tmp_path: Path) -> None:
 def test_what_has_the_wrong_type_is_passed_over(tmp_path: Path) -> None:
     text = MINIMAL + 'transfers = "desk"\nkeypad = 1\ntools = 2\n' + "[destinations]\ndesk = 1\n"
     assert len(complaints(tmp_path, text)) == 4
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (
+            "max_per_call = 2.5",
+            "max_per_call: is never reached without a price; add per_minute = 0.05, or what yours is",
+        ),
+        ("max_per_day = 1", "max_per_day: is never reached without a price; add per_minute = 0.05, or what yours is"),
+        ('on_max_per_call = "transfer:cellar"', 'on_max_per_call: there is no destination "cellar"; there is: desk'),
+        ('on_max_per_call = ""', 'on_max_per_call: expected "transfer:DESTINATION" or "hang_up"'),
+        (
+            'on_max_per_call = "say:no"',
+            'on_max_per_call: expected "transfer:DESTINATION" or "hang_up"',
+        ),
+        ("per_minute = -1", "per_minute: expected a number of at least 0, got -1"),
+    ],
+)
+def test_costs_that_make_no_sense(tmp_path: Path, keys: str, message: str) -> None:
+    (found,) = complaints(tmp_path, f"{MINIMAL}{DESK}[costs]\n{keys}\n")
+    assert found.startswith(f"config.toml: [costs] {message}")
+
+
+def test_costs_that_do(tmp_path: Path) -> None:
+    keys = 'per_minute = 0.05\nmax_per_call = 2\nmax_per_day = 100.5\non_max_per_call = "transfer:desk"\n'
+    costs = loaded(tmp_path, f"{MINIMAL}{DESK}[costs]\n{keys}").costs
+    assert (costs.per_minute, costs.max_per_call, costs.max_per_day) == (0.05, 2.0, 100.5)

@@ -1,5 +1,6 @@
 """The console in a real browser, on a living daemon with live calls: everything that can be seen and done there."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,17 +9,18 @@ import trio
 
 from daemon.config import Drain
 from daemon.sandbox.script import Say, Script
-from tests.browser import Page, browser, needs_chromium
+from tests.browser import Page, connected
 from tests.conftest import Logged
 from tests.console.callers import SHOTS, STAYS, TALK, TOKEN, World, workshop
-
-pytestmark = needs_chromium
+from tests.console.tunnel import tunnel
 
 
 @asynccontextmanager
-async def console(folder: Path, logged: Logged, drain: Drain | None = None) -> AsyncIterator[tuple[World, Page]]:
+async def console(
+    url: str, folder: Path, logged: Logged, drain: Drain | None = None
+) -> AsyncIterator[tuple[World, Page]]:
     """A daemon and a browser that is logged in; at the end, nothing may have been complained of."""
-    async with browser(folder) as session:
+    async with connected(url) as session:
         page = await session.page()
         async with workshop(folder, logged, drain) as world:
             await page.look()
@@ -45,8 +47,8 @@ async def shot(page: Page, name: str) -> None:
     await page.look()
 
 
-async def test_a_call_is_seen_and_hung_up(tmp_path: Path, logged: Logged) -> None:
-    async with console(tmp_path, logged) as (world, page):
+async def test_a_call_is_seen_and_hung_up(chromium: str, tmp_path: Path, logged: Logged) -> None:
+    async with console(chromium, tmp_path, logged) as (world, page):
         await page.text("No calls in progress")
         await shot(page, "empty")
         call = await world.live.ring(TALK)
@@ -80,8 +82,8 @@ async def test_a_call_is_seen_and_hung_up(tmp_path: Path, logged: Logged) -> Non
     assert call.ended_by == "hangup"
 
 
-async def test_a_call_is_transferred(tmp_path: Path, logged: Logged) -> None:
-    async with console(tmp_path, logged) as (world, page):
+async def test_a_call_is_transferred(chromium: str, tmp_path: Path, logged: Logged) -> None:
+    async with console(chromium, tmp_path, logged) as (world, page):
         call = await world.live.ring(STAYS)
         await page.follow(f"#call-{call.id} a", "Call")
         await page.text("I am just looking")
@@ -96,8 +98,8 @@ async def test_a_call_is_transferred(tmp_path: Path, logged: Logged) -> None:
     assert call.ended_by == "refer"
 
 
-async def test_a_node_is_paused_resumed_and_drained(tmp_path: Path, logged: Logged) -> None:
-    async with console(tmp_path, logged, Drain(deadline=60.0, lame_duck=0.0)) as (world, page):
+async def test_a_node_is_paused_resumed_and_drained(chromium: str, tmp_path: Path, logged: Logged) -> None:
+    async with console(chromium, tmp_path, logged, Drain(deadline=60.0, lame_duck=0.0)) as (world, page):
         call = await world.live.ring(STAYS)
         await page.follow("a[href='/node']", "Node")
         await shot(page, "node")
@@ -128,8 +130,8 @@ async def test_a_node_is_paused_resumed_and_drained(tmp_path: Path, logged: Logg
     assert acts == [(verb, "operator with token") for verb in ("pause", "resume", "drain", "drain")]
 
 
-async def test_searching_and_leaving(tmp_path: Path, logged: Logged) -> None:
-    async with console(tmp_path, logged) as (world, page):
+async def test_searching_and_leaving(chromium: str, tmp_path: Path, logged: Logged) -> None:
+    async with console(chromium, tmp_path, logged) as (world, page):
         calls = [await world.live.ring(script) for script in (TALK, STAYS, STAYS)]
         await page.text("Yes, we are open on Saturday")
         for call in calls[1:]:
@@ -163,8 +165,8 @@ async def test_searching_and_leaving(tmp_path: Path, logged: Logged) -> None:
         page.complaints[:] = [each for each in page.complaints if "401" not in each]
 
 
-async def test_without_javascript_and_with_the_keyboard_alone(tmp_path: Path, logged: Logged) -> None:
-    async with console(tmp_path, logged) as (world, page):
+async def test_without_javascript_and_with_the_keyboard_alone(chromium: str, tmp_path: Path, logged: Logged) -> None:
+    async with console(chromium, tmp_path, logged) as (world, page):
         call = await world.live.ring(STAYS)
         await page.text("1 call in progress")
         await page.scripts(on=False)
@@ -196,8 +198,8 @@ HOSTILE = (
 )
 
 
-async def test_what_callers_say_stays_text(tmp_path: Path, logged: Logged) -> None:
-    async with console(tmp_path, logged) as (world, page):
+async def test_what_callers_say_stays_text(chromium: str, tmp_path: Path, logged: Logged) -> None:
+    async with console(chromium, tmp_path, logged) as (world, page):
         script = Script(steps=tuple(Say(words) for words in HOSTILE), seconds_per_word=0.01)
         call = await world.live.ring(script)
         await page.follow(f"#call-{call.id} a", "Call")
@@ -209,4 +211,52 @@ async def test_what_callers_say_stays_text(tmp_path: Path, logged: Logged) -> No
         await shot(page, "hostile")
         await page.follow("a[href='/history']", "History")
         await page.text("1 call, newest first")
+        await world.stop()
+
+
+async def test_through_a_tunnel_to_the_socket_nobody_logs_in(chromium: str, tmp_path: Path, logged: Logged) -> None:
+    async with (
+        connected(chromium) as session,
+        workshop(tmp_path, logged) as world,
+        tunnel(tmp_path / "control.sock") as address,
+    ):
+        page = await session.page()
+        await page.open(address)
+        await page.titled("Live calls")
+        await page.until("document.getElementById('line').innerText === 'Live'")
+        assert not await page.evaluate("!!document.querySelector('.leave')")
+        await page.open(f"{address}/node/pause")
+        await page.follow("#do", "Node")
+        await page.text("Paused")
+        # Another page on this desk can make its browser ask, and gets nothing.
+        other = await session.page()
+        await other.open(world.url("/login"))
+        given = await other.evaluate(
+            f"fetch('{address}/v1/resume', {{method: 'POST', mode: 'no-cors'}}).then(() => 'sent', (e) => String(e))"
+        )
+        assert given
+        assert (await world.live.control.get("/v1/status")).json()["state"] == "paused"
+        assert page.complaints == []
+        await world.stop()
+    acts = [(line["verb"], line["who"]) for line in logged() if line["event"] == "operator" and "via" in line]
+    assert acts == [("pause", f"operator uid {os.getuid()}")]
+
+
+async def test_a_tab_that_nobody_sees_follows_nothing(chromium: str, tmp_path: Path, logged: Logged) -> None:
+    async with console(chromium, tmp_path, logged) as (world, page):
+
+        async def followers(number: int) -> None:
+            for _ in range(200):
+                if (await world.live.control.get("/v1/status")).json()["watchers"] == number:
+                    return
+                await trio.sleep(0.05)
+            raise AssertionError(number)
+
+        await followers(1)
+        await page.hide()
+        await followers(0)
+        call = await world.live.ring(STAYS)
+        await page.hide(hidden=False)
+        await followers(1)
+        await page.until(f"!!document.getElementById('call-{call.id}')")
         await world.stop()

@@ -70,6 +70,8 @@ def test_receipts() -> None:
         ({"kind": "Rejoined", "seconds": 1.5}, "call", "rejoined after 1.5 s"),
         ({"kind": "LineLost", "why": "1006"}, "call", "line lost: why 1006"),
         ({"kind": "CheckedIn"}, "call", "checked in"),
+        ({"kind": "Greeted", "generated": False}, "call", "greeted"),
+        ({"kind": "Greeted", "generated": True}, "call", "greeted: generated"),
         ({"kind": "OfANewerNode", "share": 0.333}, "call", "of a newer node: share 0.33"),
         ({}, "call", "{}"),
     ],

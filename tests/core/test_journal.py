@@ -40,6 +40,7 @@ ENTRIES: list[journal.Entry] = [
     journal.ToolEnded(name="look_up_order", seconds=0.4, ok=False, why="HTTP 503"),
     journal.AnswerMissed(in_a_row=2, why="late"),
     journal.FellBack(action="transfer"),
+    journal.CeilingReached(most=2.5, action="hang_up"),
     journal.PlatformComplained(type="internal_error", code=None, message="server fault"),
     journal.Usage(turns=3, input_tokens=60, output_tokens=90, audio_seconds=9.5, billable_seconds=61.0),
     journal.Ended(receipt=Receipt(outcome="hung_up", reasons=("a",), joined=True, seconds=9.0), events={"ping": 3}),

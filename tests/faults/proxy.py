@@ -112,11 +112,11 @@ class FaultProxy:
 
 
 @asynccontextmanager
-async def open_proxy(target: str) -> AsyncIterator[FaultProxy]:
+async def open_proxy(target: str, *, port: int = 0) -> AsyncIterator[FaultProxy]:
     """Stand in front of `host:port` while the block lasts; the address to use instead is `proxy.address`."""
     proxy = FaultProxy(target)
     async with trio.open_nursery() as nursery:
-        serve = partial(trio.serve_tcp, proxy.serve, 0, host="127.0.0.1")
+        serve = partial(trio.serve_tcp, proxy.serve, port, host="127.0.0.1")
         (listener,) = await nursery.start(serve)
         host, port = listener.socket.getsockname()[:2]
         proxy.address = f"{host}:{port}"

@@ -26,7 +26,7 @@ from wsproto.events import (
 from wsproto.utilities import RemoteProtocolError
 
 from daemon.core.events import is_audio
-from daemon.platforms.xai.frames_filter import MOST_HELD, AudioFilter
+from daemon.platforms.xai.frames_filter import MOST_HELD, MOST_PIECES, AudioFilter
 
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
 TEXT, BINARY, CONTINUED, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
@@ -192,6 +192,17 @@ def test_after_a_fragmented_message_audio_is_dropped_again() -> None:
     passed, sieve = sifted([message + frame(TEXT, audio())])
     assert passed == message
     assert sieve.dropped == 1
+
+
+def test_a_message_in_pieces_without_an_end_ends_it_all() -> None:
+    """Found by F29 of the fault matrix: the reader counts bytes, and keeps every empty piece."""
+    begin, piece = b"\x01\x01x", b"\x00\x00"
+    just, sieve = sifted([begin, piece * (MOST_PIECES - 1), b"\x80\x00"])
+    assert not sieve.endless
+    assert just.endswith(b"\x80\x00")
+    _, sieve = sifted([begin, piece * MOST_PIECES])
+    assert sieve.endless
+    assert [sieve.feed(data) for data in (b"\x80\x00", words(), piece)] == [b"", b"", b""]
 
 
 def test_audio_that_is_larger_than_a_message_may_be_is_left_to_the_reader() -> None:

@@ -1,13 +1,19 @@
 """Two hundred live calls and twenty open consoles on the real process: nobody who looks is felt by a caller.
 
-A console follows the events and looks at the list of calls and at the status; Prometheus scrapes; one more client has
-stopped reading altogether. What is measured is what the daemon measures itself, as an operator would see it.
+A console does what its script does: it follows the events, and asks for the list of calls again whenever something has
+happened, once a second at most. One more is a real Chromium, at the end of a tunnel to the control socket. Prometheus
+scrapes; another client has stopped reading altogether. What is measured is what the daemon measures itself, as an
+operator would see it.
 """
 
 import contextlib
+import json
 import os
+import random
 import sys
 import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,13 +29,16 @@ from daemon.sandbox.script import Say, Script, Wait
 from daemon.sandbox.sender import announce
 from daemon.sandbox.server import open_sandbox
 from daemon.sandbox.switchboard import Switchboard
+from tests.browser import CHROMIUM, Page, connected, running_browser
 from tests.configured import API_KEY, SIGNING_SECRET
+from tests.console.tunnel import tunnel
 
 ROOT = Path(__file__).parent.parent.parent
 pytestmark = pytest.mark.exhaustive
 
 CALLS = 200
 CONSOLES = 20
+"""And the browser."""
 SECONDS = 25.0
 WORST = 0.020
 """Seconds of lag that 99 of 100 samples must stay below."""
@@ -70,19 +79,52 @@ async def console(daemon: DaemonProcess, heard: list[int], number: int) -> None:
         trio.open_nursery() as nursery,
     ):
 
-        async def look() -> None:
-            await trio.sleep(2 * number / CONSOLES)  # nobody opened them all at once
+        async def look(part: str, every: float) -> None:
+            await trio.sleep(every * number / CONSOLES)  # nobody opened them all at once
             while True:
-                for path in ("/v1/calls", "/v1/status"):
-                    (await client.get(path)).raise_for_status()
-                await trio.sleep(2)
+                (await client.get("/", params={"part": part})).raise_for_status()
+                await trio.sleep(every * random.uniform(0.9, 1.1))
 
-        nursery.start_soon(look)
+        (await client.get("/")).raise_for_status()
+        nursery.start_soon(look, "calls", 1.0)
+        nursery.start_soon(look, "pulse", 2.0)
         async with await trio.open_unix_socket(daemon.control) as stream:
-            await stream.send_all(b"GET /v1/events HTTP/1.1\r\nHost: cw\r\n\r\n")
+            await stream.send_all(b"GET /events HTTP/1.1\r\nHost: cw\r\n\r\n")
             async for piece in stream:
                 heard[number] += piece.count(b"event: ")
         nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+def chromium(tmp_path: Path) -> Iterator[str | None]:
+    """A real browser to connect to, if there is one on this machine."""
+    if CHROMIUM is None:
+        yield None
+        return
+    with running_browser(tmp_path) as url:
+        yield url
+
+
+@asynccontextmanager
+async def one_more(url: str | None, daemon: DaemonProcess) -> AsyncIterator[Page | None]:
+    """One more console, in the browser."""
+    if url is None:
+        yield None
+        return
+    async with tunnel(daemon.control) as address, connected(url) as session:
+        page = await session.page()
+        await page.open(address)
+        await page.titled("Live calls")
+        yield page
+
+
+async def what_it_shows(page: Page) -> tuple[int, float]:
+    """How many calls the browser shows, and after how many seconds it shows other words in one of them."""
+    rows = await page.evaluate("document.querySelectorAll('tbody tr').length")
+    before = await page.evaluate("document.querySelector('tbody tr .words').innerText")
+    began = trio.current_time()
+    await page.until(f"document.querySelector('tbody tr .words').innerText !== {json.dumps(before)}", 30)
+    return int(rows), trio.current_time() - began
 
 
 async def prometheus(daemon: DaemonProcess) -> None:
@@ -128,7 +170,7 @@ def look(daemon: DaemonProcess) -> Look:
         return Look(client.get("/v1/status", Status), time.perf_counter(), cpu)
 
 
-async def test_consoles_are_not_felt(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_consoles_are_not_felt(chromium: str | None, capsys: pytest.CaptureFixture[str]) -> None:
     board = Switchboard(API_KEY)
     heard = [0] * CONSOLES
     async with (
@@ -148,7 +190,9 @@ async def test_consoles_are_not_felt(capsys: pytest.CaptureFixture[str]) -> None
         # Somebody whose laptop is asleep: connected, and takes nothing.
         dead = await trio.open_unix_socket(daemon.control)
         await dead.send_all(b"GET /v1/events?replay=true HTTP/1.1\r\nHost: cw\r\n\r\n")
-        await trio.sleep(62)  # the daemon reckons with a minute of samples
+        async with one_more(chromium, daemon) as page:
+            await trio.sleep(62)  # the daemon reckons with a minute of samples
+            shown = await what_it_shows(page) if page else (CALLS, 0.0)
         watched = await trio.to_thread.run_sync(look, daemon)
         await dead.aclose()
         nursery.cancel_scope.cancel()
@@ -157,10 +201,12 @@ async def test_consoles_are_not_felt(capsys: pytest.CaptureFixture[str]) -> None
         sys.stdout.write(
             f"\n{CALLS} calls: loop lag p99 {lag[0] * 1000:.1f} ms at {alone.share_since(begun):.0%} of a processor; "
             f"with {CONSOLES} consoles {lag[1] * 1000:.1f} ms at {watched.share_since(alone):.0%}; "
-            f"load of the machine {busy:.1f}; each console heard {min(heard)} to {max(heard)} events\n"
+            f"load of the machine {busy:.1f}; each console heard {min(heard)} to {max(heard)} events; "
+            f"the browser shows {shown[0]} calls, and what is said in one after {shown[1]:.1f} s\n"
         )
     assert alone.status.calls == watched.status.calls == CALLS
     assert watched.status.watchers >= CONSOLES
+    assert shown[0] == CALLS
     assert min(heard) > 1000
     assert max(heard) - min(heard) < 0.05 * max(heard)
     # On a machine that has other things to do, what they cost is in both.

@@ -5,6 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import msgspec
 import trio
 
 from tests.soak.judging import broken, summary
@@ -17,6 +18,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--rate", type=float, default=5.0, help="calls a second")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--restarting", type=float, default=0.5, help="part of the time in which it is restarted")
     parser.add_argument("--keep", type=Path, default=None, help="folder for ledger and log, which stay there")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="callwarden-soak-") as name:
@@ -24,7 +26,11 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
 
         async def run() -> tuple[str, list[str]]:
-            done = await soak(folder, seconds=asked.minutes * 60, rate=asked.rate, seed=asked.seed)
+            options = {"seconds": asked.minutes * 60, "rate": asked.rate, "seed": asked.seed}
+            done = await soak(folder, **options, restarting=asked.restarting)
+            if asked.keep is not None:
+                samples = [sample for life in done.lives for sample in life.samples]
+                (folder / "samples.json").write_bytes(msgspec.json.encode(samples))
             return summary(done), broken(done)
 
         told, wrong = trio.run(run)

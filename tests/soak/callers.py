@@ -67,6 +67,8 @@ class Crowd:
         """Status and result of every answer."""
         self.taken: set[str] = set()
         """Calls of which a delivery was answered with 200: they are ours to account for."""
+        self.claimed: Counter[str] = Counter()
+        """How often a call was claimed by the daemon's own word."""
         self.wrong: list[str] = []
         """Answers that should not be."""
         self.worst_answer = 0.0
@@ -111,6 +113,7 @@ class Crowd:
                 if result == "stale":
                     return
                 self.taken.add(call.id)
+                self.claimed[call.id] += result == "claimed"
                 return
             if status not in (0, 503):
                 self.wrong.append(f"{call.id}: {status} {result}")

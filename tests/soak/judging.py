@@ -15,6 +15,8 @@ LONG_ENOUGH = 90.0
 """Seconds that samples must span for their slope to say something."""
 GROWTH = 2.0
 """KiB of memory that a call may leave behind, on the median: less than its transcript alone."""
+LEDGER = 2 * 2 * 5 + 1
+"""Descriptors of SQLite at the most: file and log of each connection that two pools keep, and the index of the log."""
 SPARE = 4
 """Descriptors and tasks by which an idle process may differ: connections that are kept, threads that wait."""
 
@@ -29,6 +31,7 @@ def _accounts(run: Soak) -> Iterator[str]:
     crowd, receipts = run.crowd, run.receipts
     yield from (f"{call}: answered with 200, and not in the ledger" for call in crowd.taken - receipts.keys())
     yield from (f"{call}: in the ledger, and nobody called" for call in receipts.keys() - crowd.calls.keys())
+    yield from (f"{call}: claimed {times} times" for call, times in crowd.claimed.items() if times > 1)
     yield from (f"{call}: no receipt" for call, outcome in receipts.items() if outcome is None)
     yield from (f"{call}: lost" for call, outcome in receipts.items() if outcome == "lost")
     yield from (f"{call.id}: still on the platform" for call in crowd.calls.values() if call.sockets)
@@ -69,10 +72,15 @@ def _costs(run: Soak) -> Iterator[str]:
     if before is None or after is None:
         yield "there is no look at the idle process"
         return
-    if after.descriptors > before.descriptors + SPARE:
-        yield f"{after.descriptors} descriptors are open, and {before.descriptors} in a fresh process"
+    if others(after) > others(before) + SPARE or after.descriptors - others(after) > LEDGER:
+        yield f"descriptors are open: {after.kinds}, and in a fresh process {before.kinds}"
     if after.tasks > before.tasks + SPARE:
         yield f"{after.tasks} tasks are left, and {before.tasks} in a fresh process"
+
+
+def others(sample: Sample) -> int:
+    """Descriptors that are not the ledger's."""
+    return sum(count for kind, count in sample.kinds.items() if not kind.startswith("ledger.db"))
 
 
 def settled(life: Life) -> list[Sample]:
@@ -103,6 +111,7 @@ def summary(run: Soak) -> str:
         "faults": _listed(run.faults),
         "sockets": f"{sum(map(_joins, calls))} of {run.proxy.opened} connections",
         "tool uses": f"{len(run.shop.asked)}, none twice",
+        "ends told": f"{len(run.told)} of {len(run.owed)} deliveries so far, {run.told.total()} times",
         "processes": f"{len(run.lives)}; most calls at once {max((s.calls for s in samples), default=0)}",
         "memory": _memory(long),
         "descriptors, idle": _idle(run, "descriptors"),

@@ -18,14 +18,12 @@ from daemon.sandbox.server import open_sandbox
 from daemon.sandbox.switchboard import Switchboard
 from tests.configured import API_KEY, SIGNING_SECRET
 from tests.faults.proxy import FaultProxy, open_proxy
-from tests.process.nodes import ROOT, Node, ending, until
+from tests.process.nodes import ROOT, Node, ending
 from tests.soak.callers import Crowd
 from tests.soak.watching import Sample, look
 from tests.tools.server import Asked, Server, hang_up, open_server, says
 
 ORDEALS = ("kill", "drain", "hand over", "kill", "force")
-_WARM_UP = 5
-"""Calls before the first look, so that what is made at the first use is there."""
 
 
 class Life:
@@ -41,8 +39,10 @@ class Life:
 class Soak:
     """One run, and what came of it."""
 
-    def __init__(self, folder: Path, *, seconds: float, rate: float, seed: int) -> None:
+    def __init__(self, folder: Path, *, seconds: float, rate: float, seed: int, restarting: float) -> None:
         self.folder, self.seconds, self.rate, self.seed = folder, seconds, rate, seed
+        self.restarting = restarting
+        """In which part of the time, from the beginning, it is restarted."""
         self.dice = Random(seed)
         self.lives: list[Life] = []
         self.faults: Counter[str] = Counter()
@@ -54,7 +54,9 @@ class Soak:
         """What `callwarden ledger verify` said beside the running daemon, and after its end."""
         self.receipts: dict[str, str | None] = {}
         self.told: Counter[str] = Counter()
-        """Calls whose end was delivered, and how often."""
+        """Deliveries that were taken by whoever is told of calls' ends, and how often."""
+        self.owed: dict[str, str] = {}
+        """All deliveries, with their calls."""
         self.troubles: list[str] = []
         """What went wrong in the run itself."""
         self._busy = trio.Lock()
@@ -205,9 +207,9 @@ class Soak:
                     self.proxy.manner = "pass"
 
     async def _restart(self) -> None:
-        """Restart it in every way during the first half; then let the last process live to the end."""
+        """Restart it in every way; then let the last process live to the end."""
         ordeals = max(len(ORDEALS), min(24, int(self.seconds / 50)))
-        pause = self.seconds * 0.5 / ordeals
+        pause = self.seconds * self.restarting / ordeals
         for number in range(ordeals):
             await trio.sleep(max(0.2, self.dice.uniform(0.5, 1.5) * pause - 1.0))
             async with self._busy:
@@ -285,11 +287,8 @@ class Soak:
         return done.returncode, (done.stdout + done.stderr).decode()
 
 
-async def soak(folder: Path, *, seconds: float, rate: float = 5.0, seed: int = 1) -> Soak:
+async def soak(folder: Path, *, seconds: float, rate: float = 5.0, seed: int = 1, restarting: float = 0.5) -> Soak:
     """Run one."""
-    run = Soak(folder, seconds=seconds, rate=rate, seed=seed)
+    run = Soak(folder, seconds=seconds, rate=rate, seed=seed, restarting=restarting)
     await run.run()
     return run
-
-
-__all__ = ["Life", "Soak", "soak", "until"]

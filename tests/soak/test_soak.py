@@ -33,6 +33,7 @@ def life(leak: float, seconds: int = 300) -> Life:
             at=float(second),
             resident=int(100_000 + leak * second * 5 + dice.choice((0, 0, 0, 400, 3000))),
             descriptors=20,
+            kinds={},
             tasks=20,
             calls=10,
             debts=0,

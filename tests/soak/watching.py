@@ -1,6 +1,8 @@
 """What a process costs over time: memory, file descriptors, tasks; and whether any of it only ever grows."""
 
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 
@@ -19,6 +21,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     resident: int
     """KiB."""
     descriptors: int
+    kinds: dict[str, int]
+    """Descriptors, by what they are."""
     tasks: int
     calls: int
     debts: int
@@ -32,9 +36,13 @@ def resident(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 
-def descriptors(pid: int) -> int:
-    """Open files of a process."""
-    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+def descriptors(pid: int) -> dict[str, int]:
+    """Open files of a process: how many of each kind."""
+    found: Counter[str] = Counter()
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found[file.readlink().name.partition(":")[0]] += 1
+    return dict(found)
 
 
 def count(task: TaskView) -> int:
@@ -51,10 +59,12 @@ async def look(pid: int, socket: Path, began: float, served: int) -> Sample | No
             tree = msgspec.json.decode((await client.get("/v1/tree")).content, type=TaskView)
         if status.pid != pid:
             return None
+        kinds = descriptors(pid)
         return Sample(
             at=trio.current_time() - began,
             resident=resident(pid),
-            descriptors=descriptors(pid),
+            descriptors=sum(kinds.values()),
+            kinds=kinds,
             tasks=count(tree),
             calls=status.calls,
             debts=len(status.debts),

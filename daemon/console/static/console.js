@@ -114,14 +114,18 @@
     }
   }
 
-  // What happens in calls.
-  function follow(address) {
-    const source = new EventSource(address);
+  // What happens in calls. Only while the page is seen: a browser has six connections to us for all of its tabs.
+  const KINDS = (document.body.dataset.kinds || "").split(" ").filter(Boolean);
+  const address = document.body.dataset.follow;
+  let source = null;
+  function follow() {
+    if (!address || source || document.hidden) return;
+    source = new EventSource(address);
     const one = address.includes("call=");
     const soon = () => parts.forEach((part) => part.soon());
     source.onopen = () => { line.textContent = "Live"; line.className = "line on"; soon(); };
-    source.onerror = () => {
-      line.textContent = source.readyState === EventSource.CLOSED ? "Not connected: reload the page" : "Connecting again …";
+    source.onerror = ({ target }) => {
+      line.textContent = target.readyState === EventSource.CLOSED ? "Not connected: reload the page" : "Connecting again …";
       line.className = "line off";
     };
     source.addEventListener("lost", (event) => {
@@ -132,19 +136,24 @@
     for (const kind of KINDS) source.addEventListener(kind, soon);
     source.addEventListener("Claimed", () => announce("A call came in"));
     source.addEventListener("Ended", () => announce(one ? "The call has ended" : "A call has ended"));
-    addEventListener("pagehide", () => source.close());
-    addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
   }
-  const KINDS = (document.body.dataset.kinds || "").split(" ").filter(Boolean);
+  function unfollow() {
+    if (source) source.close();
+    source = null;
+  }
 
-  if (document.body.dataset.follow) follow(document.body.dataset.follow);
-  else if (line) line.textContent = "";
+  line.textContent = "";
+  follow();
+  addEventListener("pagehide", unfollow);
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
   setInterval(() => {
     if (document.hidden) return;
     parts.forEach((part) => part.tick());
     tickAges();
   }, 1000);
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) parts.forEach((part) => { if (part.stale || part.poll) part.load(); });
+    if (document.hidden) { unfollow(); return; }
+    follow();
+    parts.forEach((part) => { if (!part.busy && !part.over) part.load(); });
   });
 })();

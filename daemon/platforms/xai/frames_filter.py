@@ -4,7 +4,8 @@ Nine bytes of ten that the platform sends are audio, which it plays to the calle
 first and looks at them then spends most of its CPU on what it throws away.
 
 Invariant: what comes out is what went in, bit for bit and in order, less whole frames that are one unfragmented,
-unmasked text message, no larger than `max_message`, that begins as a piece of audio does. Hence the reader behind it
+unmasked text message, no larger than `max_message`, that begins as a piece of audio does; and nothing at all once a
+message has come in more than `MOST_PIECES` frames. Hence the reader behind it
 gets the very messages it would have got, control frames and violations of the protocol included, but for such pieces
 of audio. What stands in one after its beginning is not looked at, so it may even be no UTF-8.
 
@@ -22,6 +23,8 @@ from daemon.core.events import AUDIO_WINDOW, is_audio_at
 _HEADER = 10
 MOST_HELD = _HEADER + AUDIO_WINDOW
 """Bytes."""
+MOST_PIECES = 65_536
+"""Frames of one message. The reader behind the filter counts bytes, so empty ones would cost it memory for ever."""
 # The answer to the handshake comes first. Where it ends is where h11, which reads it, says.
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _SWITCHING = re.compile(rb"HTTP/1\.[01] 101\s")
@@ -53,6 +56,13 @@ class AudioFilter:
         """Whether the present frame is audio."""
         self._in_message = False
         """Whether a fragmented message is under way; then a text frame is a violation, and not for us to hide."""
+        self._pieces = 0
+        """Frames of it that have come."""
+
+    @property
+    def endless(self) -> bool:
+        """Whether a message has come in so many pieces that it is none; nothing is to be read any more."""
+        return self._pieces > MOST_PIECES
 
     @property
     def sifting(self) -> bool:
@@ -66,7 +76,8 @@ class AudioFilter:
             return b""
         if self._head is not None:
             return self._read_head(data)
-        return data if self._open else self._sift(data)
+        passed = data if self._open else self._sift(data)
+        return b"" if self.endless else passed
 
     def _is_one_piece(self, data: bytes) -> bool:
         """Whether this is one whole piece of audio and nothing else, which is what comes nearly always."""
@@ -149,4 +160,5 @@ class AudioFilter:
             return end
         if not first & _CONTROL:
             self._in_message = not first & _FINAL
+            self._pieces = self._pieces + 1 if self._in_message or self.endless else 0
         return payload + length

@@ -60,7 +60,7 @@ class SiftedStream(trio.abc.Stream):
         while True:
             data = await self._stream.receive_some(max_bytes)
             passed = self._sieve.feed(bytes(data)) if data else self._sieve.end()
-            if passed or not data:
+            if passed or not data or self._sieve.endless:
                 return passed
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
@@ -106,7 +106,7 @@ class HeardStream(SiftedStream):
             self._failure = error
             return True
         passed = self._sieve.feed(data) if data else self._sieve.end()
-        if passed or not data:
+        if passed or not data or self._sieve.endless:
             self._passed = passed
             return True
         return False
