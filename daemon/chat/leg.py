@@ -14,6 +14,7 @@ import trio
 
 from daemon.chat.keyboard import Keys, Quit, Typed, Words
 from daemon.core import events as ev
+from daemon.core.collection import COLLECT
 from daemon.core.frames import ForceMessage, Frame, FunctionCallOutput, ItemCreate, ResponseCreate, data
 from daemon.platforms.base import Line, LineEnd
 
@@ -83,8 +84,8 @@ class ChatLine:
         match event:
             case ev.ResponseCreated():
                 self._speaking, self._expected = True, max(0, self._expected - 1)
-            case ev.FunctionCalled(call_id=str(use_id)):
-                self._tools.add(use_id)
+            case ev.FunctionCalled(call_id=str(use_id), name=name) if name != COLLECT.name:
+                self._tools.add(use_id)  # while what collects digits waits for the caller
             case ev.ErrorReported():
                 self._expected = 0
             case ev.ResponseDone():

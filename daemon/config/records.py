@@ -58,7 +58,7 @@ class Server(Struct, frozen=True, kw_only=True):
     clock_tolerance: Timeout = 300.0
     """Seconds by which a delivery's signed timestamp may differ from our clock, either way."""
     max_connections: Count = 1000
-    """Connections open at the same time; further ones are turned away."""
+    """Connections open at the same time; another one takes the place of the oldest that waits for its client."""
     header_timeout: Timeout = 10.0
     """Seconds in which a connection must have sent the head of a request."""
     request_timeout: Timeout = 30.0

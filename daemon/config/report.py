@@ -19,7 +19,7 @@ _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 def dotted(path: KeyPath) -> str:
     """Write a path as TOML does, with quotes around keys that need them."""
-    return ".".join(key if _BARE.fullmatch(key) else shown(json.dumps(key, ensure_ascii=False)) for key in path)
+    return ".".join(shown(key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)) for key in path)
 
 
 def shown(text: str) -> str:

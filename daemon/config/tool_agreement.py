@@ -15,7 +15,8 @@ from daemon.config.searchchecks import check_search
 from daemon.config.slots import slots, split_url
 from daemon.core.addresses import is_public, within
 
-_WITHOUT_BODY: Final = {"GET", "DELETE"}
+# No set: what is looked for in it may be a table.
+_WITHOUT_BODY: Final = ("GET", "DELETE")
 
 
 def check_agent_tools(name: str, agent: dict[str, Any], tools: object, report: Report) -> None:
@@ -31,7 +32,7 @@ def check_agent_tools(name: str, agent: dict[str, Any], tools: object, report: R
 def check_tool(name: str, tool: dict[str, Any], report: Report) -> None:
     """Report what does not go together in one tool."""
     path: KeyPath = ("tools", name)
-    if tool.get("type") in {"web_search", "x_search", "mcp"}:
+    if tool.get("type") in ("web_search", "x_search", "mcp"):
         check_search(path, tool, report)
     if tool.get("type") != "http":
         return

@@ -11,16 +11,25 @@ from typing import Final
 Address = IPv4Address | IPv6Address
 
 _NAT64: Final = IPv6Network("64:ff9b::/96")
-_LOCAL: Final = (IPv6Network("fec0::/10"), IPv6Network("64:ff9b:1::/48"))
-"""Local use only, though Python says otherwise: site-local addresses, and NAT64 within a network."""
+_LOCAL: Final = (
+    IPv6Network("fec0::/10"),  # site-local
+    IPv6Network("64:ff9b:1::/48"),  # NAT64 within a network
+    IPv6Network("3fff::/20"),  # documentation
+    IPv6Network("5f00::/16"),  # segment routing
+    IPv4Network("192.88.99.0/24"),  # relays of 6to4
+    IPv4Network("168.63.129.16/32"),  # what a machine in Azure is managed by
+)
+"""Not of the public internet, though Python says otherwise."""
 # Compatible addresses (::a.b.c.d) are long gone, but a kernel may still have a route for them.
 _COMPATIBLE: Final = IPv6Network("::/96")
+_TRANSLATED: Final = IPv6Network("::ffff:0:0:0/96")
+"""IPv4 for translators within a network."""
 
 
 def is_public(address: Address) -> bool:
     """Whether an address is one of the public internet."""
     meanings = _meanings(address)
-    local = any(meant in network for meant in meanings if meant.version == 6 for network in _LOCAL)
+    local = any(meant.version == network.version and meant in network for meant in meanings for network in _LOCAL)
     return not local and all(meant.is_global and not meant.is_multicast for meant in meanings)
 
 
@@ -45,7 +54,7 @@ def _meanings(address: Address) -> tuple[Address, ...]:
         inner.append(address.sixtofour)
     if address.teredo is not None:
         inner += address.teredo
-    if any(address in network for network in (_NAT64, _COMPATIBLE)):
+    if any(address in network for network in (_NAT64, _COMPATIBLE, _TRANSLATED)):
         inner.append(IPv4Address(int(address) & 0xFFFF_FFFF))
     return (address, *inner)
 

@@ -98,6 +98,8 @@ class Handset:
         meanings: list[Meaning] = []
         for digits, trigger in entries:
             action = self._menu.action(digits)
+            if self.hides and action is None:
+                self.entries.overhear(digits)
             meanings.append(self._entered(digits, trigger) if action is None else self._chosen(action, digits))
         return meanings
 
@@ -145,6 +147,8 @@ class Handset:
             if not complaint:
                 self._collection = None
                 return [*meanings, Collected(collection.use_id, self._output(collection, digits))]
+            if self._is_secret(collection):
+                self.entries.overhear(digits)
             words = self._rules.try_again
             if not collection.again(digits, now, words=bool(words)):
                 return [*meanings, self._failed(collection, complaint, "too few digits" if digits else "nothing typed")]
@@ -152,8 +156,11 @@ class Handset:
             meanings += [spoken_exactly(words)] if words else []
         return meanings
 
+    def _is_secret(self, collection: Collection) -> bool:
+        return collection.wanted.sensitive or self._rules.sensitive
+
     def _output(self, collection: Collection, digits: str) -> str:
-        if collection.wanted.sensitive or self._rules.sensitive:
+        if self._is_secret(collection):
             return _json(entry=self.entries.keep(digits), digits=len(digits))
         return _json(digits=digits)
 

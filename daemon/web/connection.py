@@ -41,6 +41,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     context: WorkerContext
     limits: ServerLimits
     quiet: Quiet
+    gate: trio.Semaphore
+    """Through which every piece of a request goes, a few in each round of the loop."""
     websockets: bool
     name: str
 
@@ -88,6 +90,17 @@ class Connection:
         if self._scope.cancelled_caught and trio.current_time() >= self._scope.deadline:
             service.quiet.info("connection_timed_out", self._phase.value)
 
+    @property
+    def waits_for_client(self) -> bool:
+        """Whether it is the client whom everything waits for: to begin, to go on with a request, or to go."""
+        return self._phase is not Phase.WEBSOCKET and not (
+            self._phase is Phase.REQUEST and self._protocol.request_was_read
+        )
+
+    def make_room(self) -> None:
+        """End it, as its place is needed."""
+        self._scope.cancel(reason="its place is needed for a new connection")
+
     def wind_down(self) -> None:
         """Get ready for the server's end: a request in progress goes on, but nothing new is waited for."""
         if self._phase is Phase.IDLE:
@@ -111,12 +124,23 @@ class Connection:
                 continue
             if self._phase is Phase.IDLE:
                 self._phase = Phase.HEAD  # the deadline stays: bytes that drip in must not buy time
+            await self._wait_for_turn()
             try:
                 await self._protocol.handle(RawData(data))
             except BodyTooLarge:
                 await self._protocol.refuse(413)
             if self._phase is Phase.REQUEST and self._protocol.is_websocket:
                 self._enter(Phase.WEBSOCKET)
+
+    async def _wait_for_turn(self) -> None:
+        """Let others come first, the live calls above all, when many send at the same time.
+
+        Every round of the loop does a step for each task that is ready. Of a hundred strangers each costs a millisecond
+        or so, and a call in between would wait for all of them.
+        """
+        if self._phase is not Phase.WEBSOCKET:
+            async with self._service.gate:
+                await trio.lowlevel.checkpoint()
 
     async def _receive(self) -> bytes:
         """Wait for bytes; there are none when either side has closed."""

@@ -17,6 +17,7 @@ class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The limits of a server, in seconds and bytes."""
 
     max_connections: int = 1000
+    """Another one takes the place of the oldest that waits for its client, or is turned away if there is none."""
     header_timeout: float = 10.0
     """From accepting to the end of the first request's head."""
     request_timeout: float = 30.0

@@ -35,6 +35,8 @@ from daemon.web.quiet import Quiet
 __all__ = ["DEFAULT_LIMITS", "Server", "ServerLimits", "check_hypercorn"]
 
 HYPERCORN = "0.18."
+PER_ROUND = 4
+"""Connections that are heard in one round of the loop; a request costs a millisecond or two all in all."""
 DEFAULT_LIMITS = ServerLimits()
 
 
@@ -55,7 +57,8 @@ class Server:
         self._listeners = list(listeners)
         self._accepting = trio.CancelScope()
         self._grace = trio.CancelScope()
-        self._open: set[Connection] = set()
+        self._open: dict[Connection, None] = {}
+        """In the order in which they were opened."""
         self._over = trio.Event()
         self._quiet = Quiet() if quiet is None else quiet
         self._service = Service(
@@ -64,6 +67,7 @@ class Server:
             context=WorkerContext(None),
             limits=limits,
             quiet=self._quiet,
+            gate=trio.Semaphore(PER_ROUND),
             websockets=websockets,
             name=name,
         )
@@ -109,17 +113,30 @@ class Server:
         It must be `except*`: an error raised while the connection is being cancelled arrives in one group with the
         cancellation. Trio closes the stream, whatever happens here.
         """
-        if len(self._open) >= self._service.limits.max_connections:
+        if len(self._open) >= self._service.limits.max_connections and not self._make_room():
             self._quiet.warning("connection_refused", "too many connections", limit=len(self._open))
             return
         connection = Connection(stream, self._service)
-        self._open.add(connection)
+        self._open[connection] = None
         try:
             await connection.run()
         except* Exception as errors:
             self._quiet.failure("connection_failed", errors)
         finally:
-            self._open.discard(connection)
+            self._open.pop(connection, None)
+
+    def _make_room(self) -> bool:
+        """Give up the oldest connection that waits for its client; tells whether there was one.
+
+        Who has something to say says it at once. Those who don't must not keep them out by being many.
+        """
+        for connection in self._open:
+            if connection.waits_for_client:
+                self._quiet.warning("connection_displaced", "too many connections", limit=len(self._open))
+                del self._open[connection]
+                connection.make_room()
+                return True
+        return False
 
     async def _cut_late(self) -> None:
         with self._grace:

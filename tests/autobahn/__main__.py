@@ -32,7 +32,9 @@ async def verdicts(wstest: str, *, filter_audio: bool, cases: list[str]) -> dict
         file = Path(folder) / "spec.json"
         file.write_text(json.dumps({**spec, "exclude-agent-cases": {}}))
         server = await trio.lowlevel.open_process(
-            [wstest, "-m", "fuzzingserver", "-s", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [wstest, "-m", "fuzzingserver", "--webport", "0", "-s", str(file)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         try:
             with trio.fail_after(LIMIT):

@@ -89,3 +89,12 @@ async def test_text_is_not_waited_for_to_be_heard(autojump_clock: MockClock) -> 
     assert outcome.receipt is not None
     assert outcome.receipt.why == "hang_up by the model: the caller said goodbye"
     assert outcome.receipt.seconds < 6.0
+
+
+async def test_keys_in_a_file_answer_a_question_for_digits(autojump_clock: MockClock) -> None:
+    agent = Agent(instructions="Help.", greeting="Welcome.", tools=("hang_up", "collect_digits"))
+    asks = 'use collect_digits {"purpose": "order"}'
+    outcome = await chatted(configuration(agent=agent), (0.0, asks), (0.0, "/key 42#"), (60.0, "/quit"), patient=True)
+    entries = [entry for entry in outcome.of(journal.DigitsCollected) if isinstance(entry, journal.DigitsCollected)]
+    assert [(entry.digits, entry.trigger) for entry in entries] == [("42", "terminator")]
+    assert ("agent", 'The tool gave {"digits":"42"}') in outcome.said()

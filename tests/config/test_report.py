@@ -24,6 +24,11 @@ def test_a_key_could_turn_the_line_around() -> None:
     assert str(problem) == r'config.toml: [agents] "\u202eecivres\u007f": unknown key\u001b[2J\U000e0001'
 
 
+def test_a_key_of_five_thousand_letters_does_not_fill_the_screen() -> None:
+    assert len(dotted(("agents", "x" * 5000))) < 320
+    assert len(dotted(("agents", "x " * 5000))) < 320
+
+
 def test_a_problem_names_its_table_and_key() -> None:
     report = Report("config.toml")
     report.add(("log", "level"), "wrong")

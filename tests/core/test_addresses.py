@@ -46,6 +46,12 @@ def test_public(text: str) -> None:
         "64:ff9b::a9fe:a9fe",
         "64:ff9b:1::808:808",
         "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+        "::ffff:0:127.0.0.1",
+        "3fff::1",
+        "5f00::1",
+        "192.88.99.1",
+        "168.63.129.16",
+        "2002:a83f:8110::",
     ],
 )
 def test_private(text: str) -> None:

@@ -59,3 +59,22 @@ def test_what_the_model_repeats_of_them_is_hidden(text: str, hidden: str) -> Non
     assert entries.hide(text) == hidden
     entries.take("entry-1")
     assert entries.hide(text) == text
+
+
+def test_a_long_one_is_looked_for_even_when_it_was_used() -> None:
+    """The model has heard a card's number, and may write it into a message after it was charged."""
+    entries = Entries()
+    entries.take(entries.keep("4111111111111111"))
+    entries.take(entries.keep("2026"))
+    text = '{"text":"Card 4111 1111 1111 1111 was charged on 2026-03-03."}'
+    assert entries.hide(text) == '{"text":"Card entry-1 was charged on 2026-03-03."}'
+    assert entries.take("entry-1") is None
+    entries.forget()
+    assert entries.hide(text) == text
+
+
+def test_so_many_are_looked_for_and_no_more() -> None:
+    entries = Entries()
+    for number in range(20):
+        entries.take(entries.keep(f"{number:08}"))
+    assert [entries.hide(f"{number:08}") == f"{number:08}" for number in (0, 11, 12, 19)] == [True, True, False, False]

@@ -348,3 +348,34 @@ def test_nothing_asked_for_needs_nothing() -> None:
     assert handset.wake(1e9) == []
     assert handset.agent_heard(1.0) == []
     assert handset.speech_started(1.0) == []
+
+
+@pytest.mark.parametrize(("typed", "hidden"), [("4111111111111111", True), ("20260303", True), ("2026", False)])
+def test_what_is_typed_too_late_is_hidden_as_well_if_it_is_long(typed: str, hidden: bool) -> None:
+    """The question is over, the caller types all the same, and the platform gives it to the model."""
+    handset = Handset(CLERK)
+    handset.collect(ToolUse(id="c1", name="collect_digits", arguments='{"sensitive": true, "retries": 0}'), 0.0)
+    handset.wake(60.0)
+    assert not handset.collecting
+    for key_pressed in f"{typed}#":
+        handset.press(key_pressed, 61.0)
+    text = f'{{"note":"card {typed}"}}'
+    assert handset.entries.hide(text) == ('{"note":"card entry-1"}' if hidden else text)
+    # A model that gives them to the tool they are for gives their reference, and the tool gets them.
+    assert handset.entries.take("entry-1") == (typed if hidden else None)
+
+
+def test_a_try_that_was_too_short_is_hidden_as_well() -> None:
+    handset = Handset(CLERK)
+    wanted = '{"sensitive": true, "min_digits": 16}'
+    handset.collect(ToolUse(id="c1", name="collect_digits", arguments=wanted), 0.0)
+    for key_pressed in "41111111#":
+        handset.press(key_pressed, 1.0)
+    assert handset.entries.hide("it was 4111 1111") == "it was entry-1"
+
+
+def test_what_nobody_keeps_secret_is_not_hidden() -> None:
+    handset = Handset(CLERK)
+    for key_pressed in "41111111#":
+        handset.press(key_pressed, 1.0)
+    assert handset.entries.hide("it was 4111 1111") == "it was 4111 1111"

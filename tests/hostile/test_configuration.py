@@ -153,3 +153,10 @@ def test_brackets_without_end_ended_the_daemon(tmp_path: Path) -> None:
 def test_a_number_of_five_thousand_digits_ended_the_daemon(tmp_path: Path) -> None:
     (line,) = complaints("a = " + "9" * 5000, tmp_path)
     assert line.startswith("config.toml: not valid TOML: ")
+
+
+@pytest.mark.parametrize("key", ["method", "type"])
+def test_a_method_that_is_a_table_ended_the_daemon(key: str, tmp_path: Path) -> None:
+    written = {"type": '"http"', "url": '"https://x.example/"', "parameters": '{a = "string"}', key: "{}"}
+    text = "[tools.a]\n" + "".join(f"{name} = {value}\n" for name, value in written.items())
+    assert any(line.startswith(f"config.toml: [tools.a] {key}: ") for line in complaints(text, tmp_path))

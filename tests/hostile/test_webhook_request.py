@@ -197,9 +197,7 @@ DEFECTS: dict[str, Defect] = {
     "target": lambda request: setattr(
         request,
         "target",
-        request.random.choice(
-            [b"/", PATH.encode() + b"/", b"*", b"http://a/xai/sip-webhook", b"//xai/sip-webhook", b"/%2e%2e"]
-        ),
+        request.random.choice([b"/", PATH.encode() + b"/", b"*", b"http://a/xai/sip-webhook", b"/%2e%2e"]),
     ),
     "version": lambda request: setattr(
         request, "version", request.random.choice([b"HTTP/2.0", b"HTTP/0.9", b"HTTP/1.2", b"HTTP/11"])

@@ -13,7 +13,7 @@ from daemon.core import journal
 from daemon.core.journal import Record
 from daemon.errors import LedgerUnavailable
 from daemon.ledger.database import Database
-from daemon.ledger.journal import GROUP, Group, JournalWriter, write
+from daemon.ledger.journal import DELAY, GROUP, Group, JournalWriter, write
 from daemon.ledger.schema import entries, turns, writers
 from tests.conftest import Logged
 from tests.ledger.house import House, load, until
@@ -47,7 +47,7 @@ async def test_what_comes_together_is_written_together(
         writer.watch(pressed(number))
     await trio.sleep(0.05)
     assert house.rows(entries) == []  # a moment
-    await until(lambda: len(house.rows(entries)) == 30, 1.0)
+    await until(lambda: len(house.rows(entries)) == 30, DELAY + 5.0)
     assert digits(house) == [str(number) for number in range(30)]
     assert house.one(writers)["written"] == 30
     row = house.rows(entries)[0]

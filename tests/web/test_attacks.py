@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import h2.connection
 import pytest
@@ -10,9 +10,10 @@ import trio
 from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, Scope
 from structlog.testing import capture_logs
 
+from daemon.calls.admission import Verdict
 from daemon.web.listen import open_listeners
-from daemon.web.serve import DEFAULT_LIMITS, Server, ServerLimits
-from tests.web.fakes import PATH, FakeReception, ask, body, descriptors, drain, make_app, sign
+from daemon.web.serve import DEFAULT_LIMITS, PER_ROUND, Server, ServerLimits
+from tests.web.fakes import PATH, FakeReception, ask, body, descriptors, drain, make_app, say, sign
 
 LIVEZ = b"GET /livez HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
 UPGRADE = (
@@ -215,6 +216,86 @@ async def test_a_flood_of_connections_is_capped() -> None:
         await siege.check()
 
 
+SLOW = {
+    "silence": b"",
+    "half a head": b"POST /xai/sip-webhook HTTP/1.1\r\nHost: a\r\nX-",
+    "half a body": b"POST /xai/sip-webhook HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n{",
+    "half a chunk": b"POST /xai/sip-webhook HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{",
+    "idleness": b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("slow", SLOW)
+async def test_slow_clients_shut_everybody_else_out(slow: str) -> None:
+    """As many as there may be, and more: who has something to say is heard all the same."""
+    async with besieged(limits=ServerLimits(max_connections=20)) as siege:
+        streams = [await siege.connect() for _ in range(40)]
+        for stream in streams:
+            with suppress(trio.BrokenResourceError):
+                await stream.send_all(SLOW[slow])
+        await trio.sleep(0.05)
+        assert siege.server.connections == 20
+        for _ in range(30):
+            async with await siege.connect() as stream:
+                assert (await ask(stream, LIVEZ)).status == 200
+        assert siege.server.connections <= 20
+        for stream in streams:
+            await trio.aclose_forcefully(stream)
+        await siege.check()
+
+
+async def test_a_crowd_made_calls_wait_for_all_of_it() -> None:
+    """In each round of the loop a few are heard, so whoever is in between waits for a few."""
+    heard = 0
+    most = [0]
+
+    async def count(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        nonlocal heard
+        heard += 1
+        await say(send, b"{}")
+
+    async def call() -> None:
+        while True:
+            before = heard
+            await trio.lowlevel.checkpoint()
+            most.append(heard - before)
+
+    async with besieged(count) as siege:
+        streams = [await siege.connect() for _ in range(100)]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call, name="another live call")
+            for number, stream in enumerate(streams):
+                nursery.start_soon(stream.send_all, LIVEZ, name=f"one of a crowd {number}")
+            for stream in streams:
+                assert await stream.receive_some()
+                await trio.aclose_forcefully(stream)
+            nursery.cancel_scope.cancel(reason="everybody was heard")
+    assert heard == 100
+    assert max(most) <= PER_ROUND
+
+
+async def test_who_is_being_answered_makes_no_room() -> None:
+    reception = FakeReception(verdict=None)
+    content = body()
+    head = "".join(f"{name}: {value}\r\n" for name, value in sign(content).items())
+    request = f"POST {PATH} HTTP/1.1\r\nHost: a\r\n{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
+    async with besieged(make_app(reception), limits=ServerLimits(max_connections=3)) as siege:
+        streams = [await siege.connect() for _ in range(3)]
+        for stream in streams:
+            await stream.send_all(request)
+        for _ in range(1000):
+            if len(reception.offers) == 3:
+                break
+            await trio.sleep(0.005)
+        assert await siege.attack(LIVEZ, patience=1.0) == b""
+        for offer in reception.offers:
+            offer.decide(Verdict.CLAIMED)
+        for stream in streams:
+            assert b"HTTP/1.1 200" in await stream.receive_some()
+            await trio.aclose_forcefully(stream)
+        await siege.check()
+
+
 async def test_clients_that_reset() -> None:
     linger_nothing = bytes([1, 0, 0, 0, 0, 0, 0, 0])
     async with besieged() as siege:
@@ -261,7 +342,7 @@ async def test_five_hundred_mutants(websockets: bool) -> None:
             await siege.attack(mutants.pop(), patience=0.01)
 
     async with besieged(websockets=websockets) as siege:
-        with capture_logs() as lines, trio.move_on_after(2.5):
+        with capture_logs() as lines, trio.move_on_after(12):
             async with trio.open_nursery() as nursery:
                 for number in range(20):
                     nursery.start_soon(send_some, siege, name=f"mutants {number}")

@@ -439,16 +439,16 @@ async def test_a_refusal_and_an_answer_do_not_cross(autojump_clock: Clock) -> No
 # Capacity
 
 
-async def test_over_capacity_is_closed_at_once(autojump_clock: Clock) -> None:
+async def test_over_capacity_the_oldest_silent_one_goes_at_once(autojump_clock: Clock) -> None:
     async with serving(limits=ServerLimits(max_connections=2)) as house:
-        streams = [house.connect() for _ in range(2)]
+        streams = [house.connect() for _ in range(3)]
         await trio.testing.wait_all_tasks_blocked()
         async with takes(0):
-            assert await drain(house.connect()) == b""
-        assert house.quiet.totals["connection_refused", "too many connections"] == 1
-        for stream in streams:
+            assert await drain(streams[0]) == b""
+        assert house.quiet.totals["connection_displaced", "too many connections"] == 1
+        for stream in streams[1:]:
             assert (await ask(stream, GET % b"")).status == 200
-        await streams[0].aclose()
+        await streams[1].aclose()
         await trio.testing.wait_all_tasks_blocked()
         assert (await ask(house.connect(), GET % b"")).status == 200
 
