@@ -3,14 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
+BENCH := $(VENV)-bench
 SOURCES := daemon tests benchmarks examples
 # Without 109 (a time limit is a parameter of ours, applied with a scope by the callee), 127 (httpx is given) and
 # 124 (a test is async for the sake of its fixtures).
 ASYNC_RULES := --isolated --select=ASYNC1,ASYNC2,ASYNC3,ASYNC4 --extend-ignore=ASYNC109,ASYNC124,ASYNC127 \
 	--startable-in-context-manager=run,run_daemon,watch_signals
 
-.PHONY: demo example test exhaust crash soak reliability simulate rehearse bench-ledger fuzz fuzz-api autobahn man check setup format lock coverage clean
 .PHONY: audit sbom dist
+.PHONY: demo example test exhaust crash soak reliability simulate rehearse bench bench-quick bench-ledger fuzz fuzz-api autobahn
+.PHONY: man check setup format lock coverage clean
 .PHONY: install deb check-units test-systemd
 
 demo: setup  ## Answer a phone call end to end, on this machine, with no key and no network
@@ -41,6 +43,12 @@ simulate: setup  ## Run the whole daemon on a virtual clock under seeded faults:
 
 bench-ledger: setup  ## Measure claims and the journal on SQLite and PostgreSQL
 	@$(BIN)/python -m benchmarks.ledger
+
+bench: setup $(BENCH)/.set-up  ## Measure the daemon beside its peers; CASES=, SUBJECTS=, EFFORT=, FRESH=1: see benchmarks/run.py
+	@$(BENCH)/bin/python -m benchmarks.run
+
+bench-quick: setup $(BENCH)/.set-up  ## Fail if the daemon has lost more than 25 % against peers since benchmarks/ratios.json
+	@$(BENCH)/bin/python -m benchmarks.quick
 
 rehearse: setup  ## Rehearse the calls in rehearsals/ and of the example, in virtual time
 	@$(BIN)/callwarden rehearse rehearsals
@@ -85,6 +93,12 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@touch $(STAMP)
 	@echo "Ready: $(BIN)/callwarden"
 
+$(BENCH)/.set-up: requirements/bench.txt
+	@echo "Setting up $(BENCH): the peers, hash-locked, once ..."
+	@$(PYTHON) -m venv --clear $(BENCH)
+	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
 format: setup  ## Rewrite the sources in the house format
 	@$(BIN)/ruff format $(SOURCES)
 	@$(BIN)/ruff check --fix --quiet $(SOURCES)
@@ -126,4 +140,4 @@ check-units:  ## Hold the unit files against systemd: verify, and an exposure of
 	@packaging/check-units $(TREE)
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) $(VENV)-fuzz $(VENV)-atheris $(VENV)-autobahn $(VENV)-audit $(VENV)-release build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(VENV)-fuzz $(VENV)-atheris $(VENV)-autobahn $(VENV)-audit $(VENV)-release $(BENCH) build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -17,10 +17,19 @@ from pathlib import Path
 import trustme
 
 from benchmarks.platform import Call, Platform
-from benchmarks.process import Measured, settle, share_cores
+from benchmarks.process import Measured, allow_sockets, settle, share_cores
+from benchmarks.speech import AUDIO, GREETING
 from benchmarks.subjects import SUBJECTS, Subject
 
-_JOIN_RATE = 50.0
+_JOIN_RATE = 80.0
+
+
+class SubjectFailed(Exception):
+    """Somebody can't be measured, or not in this case."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"{name}: {why}")
+        self.name, self.why = name, why
 
 
 @dataclass
@@ -73,8 +82,12 @@ class Running:
     def __init__(self, bench: "Bench", subject: Subject, *, tls: bool) -> None:
         self.bench, self.subject = bench, subject
         self.folder = Path(tempfile.mkdtemp(prefix=f"{subject.name}-", dir=bench.folder))
-        self.process: Measured = subject.start(bench.platform, self.folder, tls=bench.authority if tls else None)
+        try:
+            self.process: Measured = subject.start(bench.platform, self.folder, tls=bench.authority if tls else None)
+        except (OSError, RuntimeError) as error:
+            raise SubjectFailed(subject.name, str(error)) from error
         self.calls: list[Call] = []
+        self.over: list[Call] = []
         self.base = self.process.rss()
 
     def join(self, count: int, *, rate: float = _JOIN_RATE, ends_after: float | None = None) -> list[Call]:
@@ -84,23 +97,33 @@ class Running:
         if not self.bench.platform.run(patience, lambda: all(call.configured for call in calls)):
             joined = sum(bool(call.configured) for call in calls)
             log = self.process.log.read_text()[-1000:]
-            raise RuntimeError(f"{self.subject.name}: only {joined} of {count} calls were joined: {log}")
+            raise SubjectFailed(self.subject.name, f"only {joined} of {count} calls were joined: {log}")
         self.calls += calls
         return calls
+
+    def lost(self) -> int:
+        """End the process, once its calls are over; gives how many small events it has not seen."""
+        sent = sum(call.small + GREETING for call in self.over)
+        self.process.end()
+        counted = self.subject.counted(self.folder)
+        return sent - sum(count for kind, count in counted.items() if kind not in AUDIO)
 
     def leave(self) -> None:
         """Let all callers hang up."""
         platform = self.bench.platform
         platform.leave(self.calls)
         platform.run(20, lambda: all(call.closed for call in self.calls))
+        self.over += self.calls
         self.calls = []
 
 
 class Bench:
-    """A platform, and a folder."""
+    """A platform, and a folder. `effort` makes everything smaller or larger, for trying things out."""
 
-    def __init__(self) -> None:
+    def __init__(self, effort: float = 1.0) -> None:
+        self.effort = effort
         gc.disable()
+        allow_sockets()
         settle(share_cores()[1])
         self.folder = Path(tempfile.mkdtemp(prefix="callwarden-bench-"))
         authority = trustme.CA()
@@ -110,6 +133,10 @@ class Bench:
         authority.issue_cert("127.0.0.1").configure_cert(context)
         self._context = context
         self.platform = Platform(context)
+
+    def some(self, most: int, least: int = 1) -> int:
+        """A number of calls, rounds or requests, by the effort that is made."""
+        return max(least, round(most * self.effort))
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -127,4 +154,11 @@ class Bench:
         finally:
             for each in running.values():
                 each.process.close()
+            self.platform.rest()
             gc.collect()
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that this share of them doesn't exceed; 0 of none."""
+    ordered = sorted(values)
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0.0

@@ -38,6 +38,7 @@ class Call:
         "line",
         "pinged",
         "said",
+        "small",
         "status",
     )
 
@@ -49,6 +50,8 @@ class Call:
         self.line: Line | None = None
         self.said = 0
         """Events of its turns."""
+        self.small = 0
+        """Of these, what is not audio."""
         self.pinged = 0.0
         self.ends_after: float | None = None
         """Seconds after which the caller leaves, once configured."""
@@ -285,6 +288,25 @@ class Platform:
             wire.close()
         self._epoll.close()
 
+    @staticmethod
+    def moment() -> float:
+        """Seconds, by the clock that everything is noted with."""
+        return now()
+
+    @staticmethod
+    def closed_of(calls: Sequence[Call]) -> int:
+        """How many of these calls are over."""
+        return sum(bool(call.closed) for call in calls)
+
+    def rest(self) -> None:
+        """Forget what was planned and who called, between two cases."""
+        self._paced, self._announcements, self.leaving = (), [], []
+        self.ping(0)
+        for wire in [wire for wire in self._wires.values() if not isinstance(wire, Door)]:
+            wire.close()
+        self.calls.clear()
+        self.idle.clear()
+
     # What is to happen while it runs
 
     def announce(self, port: int, count: int, *, rate: float, ends_after: float | None = None) -> list[Call]:
@@ -356,6 +378,7 @@ class Platform:
             number, place = divmod(call.said + int(call.id[-12:]) * 97 % speech.TURN, speech.TURN)
             call.line.write(speech.turn(number)[place])
             call.said += 1
+            call.small += place % speech.EVERY == 0
             self.sent += 1
             self.late.append(moment - due)
         while self._ping_every and self._next_ping <= moment:

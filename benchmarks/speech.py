@@ -14,6 +14,8 @@ TURN = 250
 """Events of a turn."""
 SMALL = 25
 """Events of a turn that are not audio; none of them may be lost."""
+EVERY = TURN // SMALL
+"""Such an event comes first, and then audio until the next one."""
 _AUDIO = "A" * 1000
 _WORDS = ["I", "am", "happy", "to", "help", "you", "with", "your", "order", "today", "indeed"]
 
@@ -22,6 +24,8 @@ JOINED = event("session.created", session=SESSION) + event(
     "conversation.created", conversation={"id": "conv_1", "object": "realtime.conversation"}
 )
 CONFIGURED = event("session.updated", session=SESSION)
+AUDIO = ("response.output_audio.delta", "audio")
+"""What audio is counted as, by peers and by the product."""
 GREETING = 3
 """Small events around the configuration."""
 
@@ -67,7 +71,7 @@ def turn(number: int) -> tuple[bytes, ...]:
         small.insert(len(before), words[0])
     audio = event("response.output_audio.delta", **place, delta=_AUDIO)
     # Nine sounds between any two of the others.
-    return tuple(frame for each in small for frame in (each, *[audio] * (TURN // SMALL - 1)))
+    return tuple(frame for each in small for frame in (each, *[audio] * (EVERY - 1)))
 
 
 def kind(frame: bytes) -> str:

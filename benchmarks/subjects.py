@@ -13,7 +13,7 @@ from benchmarks.platform import Platform
 from benchmarks.process import ROOT, Measured, share_cores
 from benchmarks.wire import API_KEY, SECRET
 
-PRODUCT = "callwarden"
+PRODUCT, FLOOR = "callwarden", "floor"
 _MAX_CALLS = 5000
 
 
@@ -57,6 +57,7 @@ class Subject:
             *((f"platform.xai.ca_file={tls}",) if tls else ()),
             f"limits.max_calls={_MAX_CALLS}",
             f"ledger.url=sqlite:///{folder}/ledger.db",
+            f"operator.socket={folder}/control.sock",
             *self.settings,
         )
         command = [product_python(), "-m", "daemon", "run", "--config", str(ROOT / "config.toml")]
@@ -93,6 +94,6 @@ SUBJECTS = {
         Subject("uvloop", "the same on uvloop", "benchmarks.peers.guide", {"BENCH_UVLOOP": "1"}),
         Subject("aiohttp", "aiohttp on both sides, json", "benchmarks.peers.aiohttp_app"),
         Subject("agents", "openai-agents' pattern for SIP; FastAPI, uvicorn", "benchmarks.peers.agents_sip"),
-        Subject("floor", "Trio's sockets, nothing decoded", "benchmarks.peers.floor"),
+        Subject(FLOOR, "Trio's sockets, nothing decoded", "benchmarks.peers.floor"),
     )
 }

@@ -1,1 +1,1 @@
-"""The cases, one module each: what is done to the subjects, and which numbers come of it."""
+"""The cases: each drives subjects with the same load, and adds what it measured to the results."""

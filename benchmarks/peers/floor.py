@@ -20,6 +20,8 @@ context = trust()
 KEY = base64.b64decode(SECRET.removeprefix("whsec_")) if SECRET else b""
 HOST, PORT = WEBSOCKET.split("/")[2].split(":") if WEBSOCKET else ("", "0")
 session: list[object] = []
+GOODBYE = b"\x88\x02\x03\xe8"
+"""The frame with which a caller leaves."""
 
 
 def masked(text: str) -> bytes:
@@ -43,7 +45,8 @@ async def handle(call_id: str) -> None:
         number = stream.socket.fileno()
         while True:
             await trio.lowlevel.wait_readable(number)
-            if not os.read(number, 65536):
+            data = os.read(number, 65536)
+            if not data or data.endswith(GOODBYE):
                 break
     else:
         secure = trio.SSLStream(stream, context, server_hostname=HOST, https_compatible=True)
@@ -53,7 +56,7 @@ async def handle(call_id: str) -> None:
         await secure.receive_some()
         session[:] = [secure.session]
         await secure.send_all(masked(UPDATE))
-        while await secure.receive_some():
+        while (data := await secure.receive_some()) and not data.endswith(GOODBYE):
             pass
     await stream.aclose()
 
@@ -90,8 +93,8 @@ async def main() -> None:
             nursery.start_soon(trio.serve_listeners, take, [listener])
             ready()
             async for _ in signals:
-                nursery.cancel_scope.cancel()
-                return
+                break
+            nursery.cancel_scope.cancel()
 
 
 if __name__ == "__main__":

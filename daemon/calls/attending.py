@@ -28,6 +28,8 @@ from daemon.platforms.base import LineEnd
 
 # A line that closes while a transfer is under way was most likely closed by it; its answer is on its way.
 TRANSFER_GRACE = 5.0
+# A lookup may take longer; then the note doesn't wait for what waits for that.
+_FIRST_FRAME = 0.5
 
 
 async def attend(call: Call) -> None:
@@ -95,8 +97,7 @@ async def _on_line(
         if line is None:
             return None
         if not call.joined and call.errands is not None:
-            # Beside the talk: nobody should wait for a disk before the first word.
-            call.errands.start_soon(call.setting.ledger.joined, call.id, name=f"note of joining {call.id}")
+            call.errands.start_soon(_note_joining, call, name=f"note of joining {call.id}")
         call.take(line)
         async with in_debt(call, may_go_on=True):
             with call.scope:
@@ -107,6 +108,16 @@ async def _on_line(
                     begin()
                 await talk(call, line)
         return LineEnd(lost=True, why="joining again") if call.leaving_line else line.end
+
+
+async def _note_joining(call: Call) -> None:
+    """Have the ledger know that there is a socket. Beside the talk, and after the first frame.
+
+    Nobody should wait for a disk before the first word, nor for the interpreter's lock, which the writing thread takes.
+    """
+    with trio.move_on_after(_FIRST_FRAME):
+        await call.spoken.wait()
+    await call.setting.ledger.joined(call.id)
 
 
 async def _come_back(call: Call, end: LineEnd | None) -> None:

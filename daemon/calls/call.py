@@ -83,6 +83,8 @@ class Call:
         self.toolbox = Toolbox(self)
         self.reached = trio.Event()
         """Set once a socket is open, or it is known that there will be none."""
+        self.spoken = trio.Event()
+        """Set once a frame of ours was sent."""
         self.state_began = trio.current_time()
         """When it became what it is now, in seconds of the monotonic clock."""
         self.limits: dict[str, float] = {}

@@ -39,6 +39,7 @@ async def _write(call: Call, line: Line) -> None:
         call.toolbox.sent(frame)
         if first:
             call.remember(journal.SessionSent(seconds=call.since_webhook()))
+            call.spoken.set()
             first = False
 
 

@@ -27,6 +27,9 @@ Format = Literal["json", "console", "journal"]
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
+_TOGETHER = 100
+"""Lines that are written at once."""
+
 redactor = Redactor()
 """The one that all lines pass."""
 
@@ -59,7 +62,8 @@ def open_log(*, level: str, form: Format) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         write, last = _way_out(form, stack)
-        with Sink(write, lambda lost: _rendered(_lost(lost), last)) as _present.sink:
+        together = _TOGETHER if write is _to_stderr else 1  # a datagram is a line
+        with Sink(write, lambda lost: _rendered(_lost(lost), last), together=together) as _present.sink:
             sink = _present.sink
             _configure(level, last, lambda *_: _Lines(sink))
             yield
@@ -128,7 +132,7 @@ def _way_out(form: Format, stack: contextlib.ExitStack) -> tuple[Callable[[bytes
 
 
 def _to_stderr(line: bytes) -> None:
-    """Write a line to standard error, past Python's buffers: their lock must not be held when the process ends."""
+    """Write lines to standard error, past Python's buffers: their lock must not be held when the process ends."""
     try:
         descriptor = sys.stderr.fileno()
     except (OSError, ValueError):  # somebody has put something else in its place

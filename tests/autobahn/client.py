@@ -36,7 +36,7 @@ class Client:
         """Take part in every case, and have the report written."""
         with closing(Ears()) as ears:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(ears.run, name="ears")
+                nursery.start_soon(ears.hear, name="ears")
                 (count,) = await self._exchange(ears, "getCaseCount", {})
                 for case in range(1, int(count) + 1):
                     with trio.move_on_after(CASE_TIMEOUT):

@@ -23,6 +23,22 @@ def test_lines_come_out_in_order_and_all_at_the_end() -> None:
     assert sink.dropped == 0
 
 
+def test_lines_are_written_a_moment_later_and_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sink_module, "GATHER", 1.0)
+    written: list[bytes] = []
+    with Sink(written.append, lost, together=3) as sink:
+        end = time.perf_counter() + 10
+        while not sink._sleeping and time.perf_counter() < end:
+            time.sleep(0.001)
+        for line in (b"a", b"b", b"c", b"d"):
+            sink.put(line)
+        while len(written) < 2 and time.perf_counter() < end:
+            time.sleep(0.001)
+        assert written == [b"abc", b"d"]
+        sink.put(b"e")
+    assert written == [b"abc", b"d", b"e"]
+
+
 def test_a_pipe_that_nobody_reads() -> None:
     reading, writing = os.pipe()
     began = time.perf_counter()

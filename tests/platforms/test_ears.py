@@ -29,7 +29,7 @@ AUDIO = json.dumps({"event_id": "e", "type": "response.output_audio.delta", "del
 async def listening() -> AsyncIterator[Ears]:
     with closing(Ears()) as ears, trio.fail_after(10):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(ears.run)
+            nursery.start_soon(ears.hear)
             yield ears
             nursery.cancel_scope.cancel()
 
@@ -77,8 +77,10 @@ async def test_there_is_a_rest_between_two_looks(sleeper: Sleeper) -> None:
     async with listening() as ears, trio.open_nursery() as nursery:
         nursery.start_soon(sleeper.listen, ears)
         sleeper.far.send(b"a")
-        while not sleeper.looks:
+        for _ in range(1000):
             await trio.lowlevel.checkpoint()
+            if sleeper.looks:
+                break
         sleeper.far.send(b"b")
         await trio.lowlevel.checkpoint()
         sleeper.far.send(b"c!")

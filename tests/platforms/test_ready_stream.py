@@ -18,8 +18,7 @@ async def connected() -> AsyncIterator[tuple[ReadyStream, trio.SocketStream]]:
         ours = await trio.open_tcp_stream("127.0.0.1", listener.socket.getsockname()[1])
         theirs = await listener.accept()
         async with ReadyStream(ours) as stream, theirs:
-            with trio.fail_after(5):
-                yield stream, theirs
+            yield stream, theirs
 
 
 async def test_bytes_pass_both_ways() -> None:

@@ -567,7 +567,8 @@ async def s_server(folder: Path, authority: trustme.CA) -> AsyncIterator[tuple[i
         yield port, process
     finally:
         process.kill()
-        await process.wait()
+        with trio.move_on_after(5, shield=True):
+            await process.wait()
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")

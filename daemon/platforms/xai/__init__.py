@@ -81,7 +81,7 @@ async def open_platform(config: XaiPlatform) -> AsyncIterator[Xai]:
     )
     with closing(Ears()) as ears:
         async with client, trio.open_nursery() as nursery:
-            nursery.start_soon(ears.run, name="ears")
+            nursery.start_soon(ears.hear, name="ears")
             yield Xai(config, client, tcp_dial(config.websocket_url, context, ears))
             nursery.cancel_scope.cancel(reason="the platform is closed")
 

@@ -85,7 +85,7 @@ class Ears:
             if ear is not None:
                 ear.heard.set()
 
-    async def run(self) -> None:
+    async def hear(self) -> None:
         """Listen until cancelled."""
         while True:
             heard = self._epoll.poll(0, _MOST)

@@ -63,19 +63,22 @@ class TlsStream(trio.abc.Stream):
         Errors: `trio.BrokenResourceError`, caused by what OpenSSL says. After that, and when cancelled, the stream is
         good for closing only.
         """
+        failure: ssl.SSLError | None = None
         while not self._agreed:
             try:
                 self._tls.do_handshake()
+                self._agreed = True
             except ssl.SSLWantReadError:
-                await self._flush()
-                await self._fill(_READ)
+                pass
             except ssl.SSLError as error:
+                failure = error
+            if failure is not None:
                 with contextlib.suppress(trio.BrokenResourceError):
                     await self._flush()  # the alert that says why
-                raise trio.BrokenResourceError("the TLS handshake failed") from error
-            else:
-                self._agreed = True
-                await self._flush()
+                raise trio.BrokenResourceError("the TLS handshake failed") from failure
+            await self._flush()
+            if not self._agreed:
+                await self._fill(_READ)
 
     @property
     def resumed(self) -> bool:
