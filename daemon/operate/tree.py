@@ -49,7 +49,7 @@ WAITS = {
     "platforms.xai.realtime.Realtime._handshake": "the WebSocket's handshake",
     "platforms.xai.dialling.tcp_dial.<locals>.dial": "a connection to the platform",
     "platforms.xai.ears.Ears.listen": "bytes from the platform",
-    "platforms.xai.ears.Ears.run": "bytes for any of the calls",
+    "platforms.xai.ears.Ears.hear": "bytes for any of the calls",
     "platforms.xai.ready_stream.ReadyStream.receive_some": "bytes from the platform",
     "platforms.xai.ready_stream.ReadyStream.send_all": "the platform to take bytes",
     "platforms.xai.stream.WatchedStream.receive_some": "bytes from the platform",
