@@ -47,6 +47,11 @@ def test_an_instance_differs_in_names_only() -> None:
         assert [line.rstrip() for line in text.splitlines()] == shared(one)
 
 
+def test_no_start_makes_a_shared_socket_block() -> None:
+    """An instance that served was deaf from the start of another one to the next caller, until its watchdog ended it."""
+    assert [value(name, "NonBlocking") for name in ("callwarden.service", "callwarden@.service")] == ["yes", "yes"]
+
+
 def test_starting_may_take_as_long_as_we_let_it() -> None:
     (join_budget,) = [field.default for field in msgspec.structs.fields(XaiPlatform) if field.name == "join_budget"]
     longest = migrate.PATIENCE + join_budget
