@@ -15,8 +15,8 @@ from daemon.ledger.accounts import Account
 
 HOUR = 3600.0
 DAY = 86_400.0
-_MOST_CALLERS = 10_000
-"""Callers who are remembered before those are looked for who came long ago."""
+_MOST_CALLS = 10_000
+"""Calls that are taken before those are looked for that came long ago; or as many as were left then, if more."""
 
 
 class Spender(Protocol):
@@ -36,12 +36,15 @@ class Budget:
         """Of ended calls: when, and how much."""
         self._came: dict[str, dict[str, float]] = {}
         """Of callers: when which call came."""
+        self._room = _MOST_CALLS
+        """Calls until the next look."""
 
     def came(self, call_id: str, caller: str | None, at: float) -> None:
         """A call is taken. Whose number is withheld can't be told from others, and is not counted."""
         if caller is not None:
             self._came.setdefault(caller, {})[call_id] = at
-        if len(self._came) > _MOST_CALLERS:
+        self._room -= 1
+        if self._room < 0:
             self._forget(at)
 
     def watch(self, record: journal.Record) -> None:
@@ -77,6 +80,9 @@ class Budget:
 
     def _forget(self, now: float) -> None:
         self._spent = {call_id: spent for call_id, spent in self._spent.items() if spent[0] > now - DAY}
-        for caller, calls in list(self._came.items()):
-            if max(calls.values()) <= now - HOUR:
-                del self._came[caller]
+        lately = {
+            caller: {call_id: at for call_id, at in calls.items() if at > now - HOUR}
+            for caller, calls in self._came.items()
+        }
+        self._came = {caller: calls for caller, calls in lately.items() if calls}
+        self._room = max(_MOST_CALLS, sum(map(len, self._came.values())))

@@ -140,9 +140,17 @@ def test_nothing_counts_twice() -> None:
     assert budget.obstacle(CALLER, often(1), NOW, ()) is Verdict.CALLER_LIMIT
 
 
+def test_calls_of_a_caller_who_never_stops_are_forgotten_too() -> None:
+    """A trunk that gives every caller its own number cost some memory for each call, for ever."""
+    budget = Budget()
+    for number in range(30_000):
+        budget.came(f"call-{number}", CALLER, NOW + number)
+    assert len(budget._came[CALLER]) < 10_000 + 3600
+
+
 def test_callers_of_long_ago_are_forgotten() -> None:
     budget = Budget()
-    for number in range(10_001):
+    for number in range(10_000):
         budget.came(f"call-{number}", f"+1{number:010}", NOW)
     budget.came("late", OTHER, NOW + 3601)
     assert len(budget._came) == 1

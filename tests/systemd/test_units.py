@@ -48,7 +48,7 @@ def test_an_instance_differs_in_names_only() -> None:
 
 
 def test_no_start_makes_a_shared_socket_block() -> None:
-    """An instance that served was deaf from the start of another one to the next caller, until its watchdog ended it."""
+    """An instance that served was deaf from the start of another one to the next caller, or until its watchdog bit."""
     assert [value(name, "NonBlocking") for name in ("callwarden.service", "callwarden@.service")] == ["yes", "yes"]
 
 
