@@ -56,6 +56,9 @@ class Subject:
             f"platform.xai.websocket_url={websocket}",
             *((f"platform.xai.ca_file={tls}",) if tls else ()),
             f"limits.max_calls={_MAX_CALLS}",
+            # The load falls silent while others are measured; no agent is to apologise for that, and hang up.
+            "agents.support.reply_timeout=0s",
+            "agents.support.silence_timeout=0s",
             f"ledger.url=sqlite:///{folder}/ledger.db",
             f"operator.socket={folder}/control.sock",
             *self.settings,
