@@ -8,6 +8,7 @@ costs a fraction. Imports SQLAlchemy and errors; never decides what is written.
 import logging
 import os
 import sqlite3
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from daemon.errors import StartError
 
 # Seconds. A caller listens to the ringing while a claim waits.
 BUSY_TIMEOUT = 2.0
+_AGAIN = 0.01
 CONNECT_TIMEOUT = 3
 STATEMENT_TIMEOUT = 4
 CONNECTIONS = 8
@@ -123,7 +125,7 @@ def _sqlite(url: URL, synchronous: str) -> Engine:
         connection.isolation_level = None
         try:
             for pragma in pragmas:
-                connection.execute(f"PRAGMA {pragma}").close()
+                _set(connection, pragma)
         except sqlite3.Error:
             connection.close()
             raise
@@ -135,6 +137,20 @@ def _sqlite(url: URL, synchronous: str) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _set(connection: sqlite3.Connection, pragma: str) -> None:
+    """Set something of a connection. Several that make a new file's log at once are refused without having waited."""
+    patience = time.monotonic() + BUSY_TIMEOUT
+    while True:
+        try:
+            connection.execute(f"PRAGMA {pragma}").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > patience:
+                raise
+            time.sleep(_AGAIN)
+        else:
+            return
 
 
 def connect_arguments(engine: Engine) -> dict[str, Any]:
