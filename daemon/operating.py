@@ -9,8 +9,8 @@
        └─ operator server ..... operate/api.py and console/ on the control socket and on loopback
 
 Used by `app.py` only. Owner of that nursery. Begins before the first call is taken and ends after the last is over, so
-that start and stop can be watched. Imports calls' viewing, control, reload, console,
-operate, observe, ledger and web.serve.
+that start and stop can be watched. Imports calls' viewing, control, reload, console, operate, observe, ledger and
+web.serve.
 """
 
 import math

@@ -66,7 +66,7 @@ class Ready(trio.TaskStatus[list[str]]):
         self.event.set()
 
 
-async def eventually(check: Callable[[], object], seconds: float = 5.0) -> None:
+async def eventually(check: Callable[[], object], seconds: float = 10.0) -> None:
     """Wait until something is true."""
     for _ in range(int(seconds / 0.01)):
         if check():

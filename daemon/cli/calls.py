@@ -1,6 +1,5 @@
 """`callwarden calls`: the calls the ledger knows, live and past, on all nodes."""
 
-import re
 from pathlib import Path
 from typing import get_args
 
@@ -12,7 +11,7 @@ from daemon.cli.plain import local_time, print_json, print_table, span
 from daemon.core.receipts import Outcome
 from daemon.ledger.listing import Wanted, list_calls
 from daemon.ledger.records import Call
-from daemon.ledger.search import first_turns, words_of
+from daemon.ledger.search import first_turns, number_of, words_of
 
 _HEADINGS = ("CALL", "WHEN", "CALLER", "CALLED", "AGENT", "NODE", "STATE", "FOR")
 # Of an id, as many characters as are needed to tell it from the others, but not fewer than so many.
@@ -21,10 +20,10 @@ _SHORT = 8
 
 def number_given(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     """A phone number, however it is written; it must have a plus sign and the country code."""
-    plain = re.sub(r"[\s().-]", "", value or "")
-    if value is not None and not re.fullmatch(r"\+[0-9]{1,15}", plain):
-        raise click.BadParameter("expected a phone number in E.164 form, such as +18005550199")
-    return plain or None
+    try:
+        return None if value is None else number_of(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def _words(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...]:

@@ -1,10 +1,11 @@
-"""What happens in calls, as lines for people: used by `show` and `tail`. Imports rich and this room."""
+"""What happens in calls, as lines for people: used by `show` and `tail`. Imports rich, core and this room."""
 
 from typing import Any
 
 from rich.text import Text
 
 from daemon.cli.plain import harmless
+from daemon.core.journal import spaced
 
 _STYLES = {"caller": "bold yellow", "agent": "bold green", "tool": "blue", "keypad": "magenta", "receipt": "bold"}
 _WIDTH = 9
@@ -36,11 +37,6 @@ def describe(entry: dict[str, Any]) -> tuple[str, str]:
             fields = ", ".join(
                 f"{name} {value}" for name, value in entry.items() if name != "kind" and value is not None
             )
-            return "call", ": ".join(part for part in (_words(str(kind)), fields) if part)
+            return "call", ": ".join(part for part in (spaced(str(kind)), fields) if part)
         case _:
             return "call", str(entry)
-
-
-def _words(kind: str) -> str:
-    """`LineLost` as `line lost`."""
-    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in kind).strip()

@@ -28,21 +28,20 @@ def menu_action(text: str) -> str:
 
 def trouble_action(text: str) -> str:
     """Accept what is done for a caller whom the agent does not answer, or nothing."""
-    try:
-        usable = not text or isinstance(read_action(text), TransferTo | EndCall)
-    except ValueError:
-        usable = False
-    if not usable:
+    if text and not _ends_the_talk(text):
         raise ValueError('expected "transfer:DESTINATION", "hang_up", or "" for nothing')
     return text
 
 
 def ceiling_action(text: str) -> str:
     """Accept what is done for a caller whose call has cost as much as it may."""
-    try:
-        usable = isinstance(read_action(text), TransferTo | EndCall)
-    except ValueError:
-        usable = False
-    if not usable:
+    if not _ends_the_talk(text):
         raise ValueError('expected "transfer:DESTINATION" or "hang_up"')
     return text
+
+
+def _ends_the_talk(text: str) -> bool:
+    try:
+        return isinstance(read_action(text), TransferTo | EndCall)
+    except ValueError:
+        return False

@@ -6,16 +6,17 @@ Imports the desk, the API's bounds and this room. Everything that is done is log
 from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
-import structlog
+import trio
 from quart import Response, abort
 from quart_trio.wrappers import TrioResponse
 
 from daemon.console.notes import Note
 from daemon.console.story import tell
-from daemon.console.visit import Visit, checkpoint
+from daemon.console.visit import Visit
 from daemon.console.words import outcome
 from daemon.core.redaction import printable
 from daemon.errors import CallwardenError, ConfigError, NoSuchDestination, NotNow
+from daemon.operate.access import leave_trace
 
 _LONGEST_REASON = 200
 
@@ -52,23 +53,23 @@ async def _hang_up(visit: Visit, fields: Fields) -> str | None:
 
 
 async def _transfer(visit: Visit, fields: Fields) -> str | None:
-    await checkpoint()
+    await trio.lowlevel.checkpoint()
     done = visit.house.desk.transfer(visit.call_id, fields.get("destination", "")[:64], visit.visitor.who)
     return None if done is None else done.says
 
 
 async def _pause(visit: Visit, _fields: Fields) -> str:
-    await checkpoint()
+    await trio.lowlevel.checkpoint()
     return visit.house.desk.pause(visit.visitor.who).says
 
 
 async def _resume(visit: Visit, _fields: Fields) -> str:
-    await checkpoint()
+    await trio.lowlevel.checkpoint()
     return visit.house.desk.resume(visit.visitor.who).says
 
 
 async def _drain(visit: Visit, fields: Fields) -> str:
-    await checkpoint()
+    await trio.lowlevel.checkpoint()
     return visit.house.desk.drain(visit.visitor.who, now=fields.get("now") == "yes").says
 
 
@@ -141,7 +142,7 @@ DEEDS = (
 
 async def ask(deed: Deed, visit: Visit) -> Response:
     """The question."""
-    await checkpoint()
+    await trio.lowlevel.checkpoint()
     call = None
     if visit.call_id:
         call = tell(visit.house.desk.call(visit.call_id), None)
@@ -153,13 +154,8 @@ async def ask(deed: Deed, visit: Visit) -> Response:
 async def act(deed: Deed, visit: Visit, fields: Fields) -> Response:
     """The answer: do it, and send the browser to where it is seen what became of it."""
     status, note = await _try(deed, visit, fields)
-    peer = visit.visitor.peer
-    process = {} if peer is None else {"uid": peer.uid, "pid": peer.pid}
-    about = {"call_id": visit.call_id} if visit.call_id else {}
-    who = visit.visitor.who
-    structlog.get_logger().warning(
-        "operator", verb=deed.verb, who=who, status=status, via="console", **process, **about
-    )
+    visitor = visit.visitor
+    leave_trace(deed.verb, visitor.who, visitor.peer, status, visit.call_id, via="console")
     return see_other(f"{_back(deed, visit)}?note={visit.house.notes.put(note)}")
 
 

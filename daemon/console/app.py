@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import cast
 
+import trio
 from quart import Response, abort, g, request
 from quart_trio import QuartTrio
 from quart_trio.wrappers import TrioResponse
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import BaseConverter
 
 from daemon.console.acting import DEEDS, Deed, act, ask, see_other
 from daemon.console.archive import Archive
@@ -26,7 +26,7 @@ from daemon.console.looking import Board, call, live, node, tree
 from daemon.console.notes import Notes
 from daemon.console.pages import Pages
 from daemon.console.sessions import Sessions, Visitor
-from daemon.console.visit import COOKIE, House, View, Visit, checkpoint, form, peer
+from daemon.console.visit import COOKIE, House, View, Visit, form, peer
 from daemon.ledger.database import Database
 from daemon.observe.clock import WallClock, system_clock
 from daemon.operate.access import Gate, is_foreign, is_ours
@@ -54,12 +54,6 @@ HEADERS = {
 """What every answer carries: nothing but our own files runs, is shown, framed, sent or kept."""
 
 
-class _CallId(BaseConverter):
-    """Part of a path that can be a call's id."""
-
-    regex = r"[A-Za-z0-9_-]{1,128}"
-
-
 def create_console(
     desk: Desk, database: Database, ring: Ring, gate: Gate, quiet: Quiet, wall: WallClock = system_clock
 ) -> QuartTrio:
@@ -75,7 +69,6 @@ def create_console(
         wall=wall,
     )
     app = plain_app(__name__, max_body=MAX_BODY, body_timeout=_BODY_TIMEOUT, quiet=quiet)
-    app.url_map.converters["call_id"] = _CallId
     app.before_request(_admission(house))
     app.after_request(_finish)
     app.register_error_handler(HTTPException, partial(_explain, house))
@@ -101,7 +94,7 @@ def _add_doors(app: QuartTrio, house: House) -> None:
     """Route what needs no session, and the end of one."""
 
     async def file(name: str) -> Response:
-        await checkpoint()
+        await trio.lowlevel.checkpoint()
         content, kind = house.pages.files.get(name, (b"", ""))
         return TrioResponse(content, content_type=kind) if kind else abort(404)
 
@@ -147,7 +140,7 @@ def _seen(house: House, view: View) -> Callable[..., Awaitable[Response]]:
     async def handler(call_id: str = "") -> Response:
         visit = _visit(house, call_id)
         if visit.part == "pulse":
-            await checkpoint()
+            await trio.lowlevel.checkpoint()
             return visit.fragment("_pulse", node=house.desk.status())
         return await view(visit)
 
@@ -172,7 +165,7 @@ def _check_proof(fields: dict[str, str]) -> None:
 
 async def _events(visit: Visit) -> Response:
     """What happens in calls, as the API has it, for as long as the session lasts."""
-    await checkpoint()
+    await trio.lowlevel.checkpoint()
     start = visit.house.ring.start(request.headers.get("Last-Event-ID"), replay=False)
     body = Following(visit.house.ring, start, call_id=visit.asked.get("call"), welcome=visit.visitor.welcome)
     response = TrioResponse(body, content_type="text/event-stream")
@@ -181,12 +174,12 @@ async def _events(visit: Visit) -> Response:
 
 
 async def _finish(response: Response) -> Response:
-    await checkpoint()
+    await trio.lowlevel.checkpoint()
     for name, value in HEADERS.items():
         response.headers[name] = value
     return response
 
 
 async def _explain(house: House, error: HTTPException) -> Response:
-    await checkpoint()
+    await trio.lowlevel.checkpoint()
     return sorry(house, _visit(house) if "visitor" in g else None, error)

@@ -1,24 +1,25 @@
 """Numbers of calls as pictures: how many came, how they ended, how soon they were picked up. The template draws.
 
-Pure but for its one page; imports msgspec, the ledger's statistics and this room. Percent throughout, so that a picture
-is as wide as there is room.
+Pure but for its one page; imports msgspec, core, the ledger's statistics and this room. Percent throughout, so that
+a picture is as wide as there is room.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import get_args
 
 import msgspec
 from quart import Response
 from sqlalchemy import Connection
 
 from daemon.console.visit import Visit
-from daemon.console.words import OUTCOMES
+from daemon.core.receipts import Outcome
 from daemon.errors import LedgerUnavailable
 from daemon.ledger.statistics import Pickup, Tally, list_pickups, tally_calls
 
 LIVE = "live"
-KINDS = (*OUTCOMES, LIVE)
+KINDS = (*get_args(Outcome), LIVE)
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):

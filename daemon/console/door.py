@@ -3,13 +3,14 @@
 Imports this room. Whoever comes over the control socket is in already.
 """
 
+import trio
 from quart import Response, request
 from werkzeug.exceptions import HTTPException
 
 from daemon.console.acting import see_other
 from daemon.console.pages import html
 from daemon.console.sessions import LIFETIME
-from daemon.console.visit import COOKIE, House, Visit, checkpoint, form, peer, secure
+from daemon.console.visit import COOKIE, House, Visit, form, peer, secure
 
 
 def show_login(house: House, why: str = "", status: int = 200) -> Response:
@@ -19,7 +20,7 @@ def show_login(house: House, why: str = "", status: int = 200) -> Response:
 
 async def see_login(house: House) -> Response:
     """The same, for those who need it."""
-    await checkpoint()
+    await trio.lowlevel.checkpoint()
     if house.sessions.visitor(peer(), request.cookies.get(COOKIE, "")) is not None:
         return see_other("/")
     return show_login(house)
@@ -46,7 +47,7 @@ async def login(house: House) -> Response:
 
 async def logout(visit: Visit) -> Response:
     """End the session, and whatever follows the events by it."""
-    await checkpoint()
+    await trio.lowlevel.checkpoint()
     visit.house.sessions.close(request.cookies.get(COOKIE, ""))
     response = see_other("/login")
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="Strict", secure=secure())

@@ -15,18 +15,18 @@ from quart import Response
 from sqlalchemy import Connection
 
 from daemon.console.visit import Visit
+from daemon.core.incoming import CALL_ID
 from daemon.core.receipts import Outcome
 from daemon.errors import LedgerUnavailable
 from daemon.ledger.listing import Wanted, list_calls
 from daemon.ledger.records import Call
-from daemon.ledger.search import first_turns, words_of
+from daemon.ledger.search import first_turns, number_of, words_of
 
 PAGE = 50
 FIELDS = ("words", "number", "call", "agent", "receipt", "from", "to")
 _LONGEST = 500
-_NUMBER = re.compile(r"\+[0-9]{1,15}")
-_CALL = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_AFTER = re.compile(r"(?P<at>[0-9]{1,12}(\.[0-9]{1,17})?)~(?P<call>[A-Za-z0-9_-]{1,128})")
+_CALL = re.compile(CALL_ID)
+_AFTER = re.compile(rf"(?P<at>[0-9]{{1,12}}(\.[0-9]{{1,17}})?)~(?P<call>{CALL_ID})")
 
 
 class Misunderstood(ValueError):
@@ -64,10 +64,10 @@ def wanted(asked: Mapping[str, str]) -> Wanted:
 
 
 def _number(text: str) -> str | None:
-    plain = re.sub(r"[\s().-]", "", text)
-    if text and not _NUMBER.fullmatch(plain):
-        raise Misunderstood("number: write it with a plus sign and the country code, such as +18005550199")
-    return plain or None
+    try:
+        return number_of(text) if text else None
+    except ValueError:
+        raise Misunderstood("number: write it with a plus sign and the country code, such as +18005550199") from None
 
 
 def _beginning(text: str) -> str:

@@ -11,7 +11,7 @@ from quart import Response, abort
 from daemon.console.pages import html
 from daemon.console.story import Seen, tell
 from daemon.console.timeline import draw
-from daemon.console.visit import Visit, checkpoint
+from daemon.console.visit import Visit
 from daemon.console.words import happening, zone
 from daemon.errors import LedgerUnavailable
 from daemon.ledger.listing import Node, list_nodes
@@ -47,7 +47,7 @@ class Board:
         rows = []
         for begin in range(0, min(len(calls), MOST), _PORTION):
             rows.append(house.pages.text("_rows", calls=calls[begin : begin + _PORTION]))
-            await checkpoint()
+            await trio.lowlevel.checkpoint()
         return house.pages.text("_calls", rows=rows, total=len(calls), most=MOST)
 
 
@@ -63,7 +63,7 @@ async def call(visit: Visit) -> Response:
     """One call, in progress or over."""
     detail = visit.house.desk.call(visit.call_id)
     if detail is not None and visit.part == "talk":
-        await checkpoint()
+        await trio.lowlevel.checkpoint()
         return visit.fragment("_talk", call=tell(detail, None))
     record, trouble = await _record(visit)
     seen = tell(detail, record)
@@ -120,5 +120,5 @@ async def node(visit: Visit) -> Response:
 
 async def tree(visit: Visit) -> Response:
     """Every task, and what it waits for."""
-    await checkpoint()
+    await trio.lowlevel.checkpoint()
     return visit.page("tree", title="Task tree", values={"tree": visit.house.desk.tree()})

@@ -19,7 +19,7 @@ from daemon.core import journal
 _HERE = Path(__file__).parent
 HTML = "text/html; charset=utf-8"
 _KINDS = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
-_FILTERS = ("harmless", "short", "span", "brief", "moment", "clock", "outcome", "kind")
+_FILTERS = ("harmless", "short", "span", "brief", "moment", "clock", "outcome")
 
 File = tuple[bytes, str]
 """Content and type."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import msgspec
 import trio
 
-from daemon.operate.access import WHO_SHOWED_IT, Gate
+from daemon.operate.access import WHO_SHOWED_IT, Gate, who_is
 from daemon.web.peers import Peer
 
 LIFETIME = 12 * 3600.0
@@ -68,7 +68,7 @@ class Sessions:
         """Who asks; None for somebody who has to show the token first."""
         if peer is not None:
             proof = hmac.digest(self._key, f"uid {peer.uid}".encode(), "sha256").hex()
-            return Visitor(who=f"operator uid {peer.uid}", proof=proof, peer=peer)
+            return Visitor(who=who_is(peer), proof=proof, peer=peer)
         digest = _digest(cookie)
         session = self._find(digest)
         if session is None:

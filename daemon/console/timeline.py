@@ -1,7 +1,7 @@
 """A call as a picture: who spoke when, which tools ran, which keys were pressed. Numbers only; the template draws.
 
 The ledger knows when somebody's words were complete, not when they began, so beginnings are reckoned from how long the
-words take to say. Pure; imports msgspec and the ledger's records.
+words take to say. Pure; imports msgspec, core and the ledger's records.
 """
 
 import math
@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from daemon.console.words import happening, kind
+from daemon.console.words import happening
+from daemon.core.journal import spaced
 from daemon.ledger.records import Happened, Record, ToolUsed, Turn
 
 WORDS_PER_SECOND = 2.5
@@ -105,7 +106,7 @@ class _Scale:
 
 def _label(happened: Happened) -> str:
     about, words = happening(happened.entry)
-    return words if about == "keypad" else kind(str(happened.entry["kind"]))
+    return words if about == "keypad" else spaced(str(happened.entry["kind"]))
 
 
 def _spoken(turns: Sequence[Turn]) -> list[Stretch]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import parse_qsl
 
-import trio
 from quart import Response, abort, request
 
 from daemon.console.archive import Archive
@@ -100,8 +99,3 @@ async def form() -> dict[str, str]:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
     except ValueError:
         abort(400)
-
-
-async def checkpoint() -> None:
-    """Let others have their turn."""
-    await trio.lowlevel.checkpoint()

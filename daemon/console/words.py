@@ -8,6 +8,8 @@ import re
 from datetime import datetime
 from typing import Any
 
+from daemon.core.journal import spaced
+
 # Control and format characters, surrogates, private use, separators of lines and paragraphs; not the joiners, which
 # Persian, Indian scripts and emoji need, and which do nothing else.
 _UNSEEN = re.compile(
@@ -17,15 +19,6 @@ _UNSEEN = re.compile(
 UNKNOWN = "\u2013"
 LONGEST = 200
 """Characters of somebody's words in a list."""
-
-OUTCOMES = {
-    "caller_left": "caller left",
-    "hung_up": "hung up",
-    "transferred": "transferred",
-    "handed_over": "handed over",
-    "lost": "lost",
-}
-"""Receipts as people say them."""
 
 
 def harmless(text: str) -> str:
@@ -74,13 +67,8 @@ def zone() -> str:
 
 
 def outcome(name: str | None) -> str:
-    """A receipt, or that there is none."""
-    return "in progress" if name is None else OUTCOMES.get(name, name)
-
-
-def kind(name: str) -> str:
-    """`LineLost` as `line lost`."""
-    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()
+    """A receipt as people say it, or that there is none."""
+    return "in progress" if name is None else name.replace("_", " ")
 
 
 def happening(entry: dict[str, Any]) -> tuple[str, str]:
@@ -107,11 +95,11 @@ def happening(entry: dict[str, Any]) -> tuple[str, str]:
         case {"kind": "Claimed", "agent": agent}:
             return "call", f"claimed, for {agent}"
         case {"kind": "Joined" | "SessionSent" | "Rejoined" as name, "seconds": seconds}:
-            return "call", f"{kind(name)} after {brief(float(seconds))}"
+            return "call", f"{spaced(name)} after {brief(float(seconds))}"
         case {"kind": name}:
             fields = (_field(key, value) for key, value in entry.items() if key != "kind")
             told = ", ".join(field for field in fields if field)
-            return "call", kind(str(name)) + (f": {told}" if told else "")
+            return "call", spaced(str(name)) + (f": {told}" if told else "")
         case _:
             return "call", str(entry)
 

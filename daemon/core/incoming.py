@@ -5,16 +5,21 @@ keeps raw header text (it is written by whoever is calling): only headers that a
 of these only what `core/sip.py` makes of them.
 """
 
+from typing import Final
+
 import msgspec
 
 from daemon.core.sip import Header
+
+CALL_ID: Final = r"[A-Za-z0-9_-]{1,128}"
+"""What the platform's ids of calls look like, as a regular expression."""
 
 
 class IncomingCall(msgspec.Struct, frozen=True, kw_only=True):
     """One caller who is waiting to be answered."""
 
     call_id: str
-    """The platform's id for the call; already checked against `[A-Za-z0-9_-]{1,128}`."""
+    """The platform's id for the call; already checked against `CALL_ID`."""
     webhook_id: str
     """The verified id of the delivery; a redelivery carries the same one."""
     called: str | None

@@ -277,6 +277,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     entry: Entry
 
 
+def spaced(kind: str) -> str:
+    """An entry's kind as people say it: `LineLost` is `line lost`."""
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in kind).strip()
+
+
 def said(turn: Turn | None) -> list[Said]:
     """A turn's words as an entry, if there is anything new in them."""
     if turn is None:

@@ -4,6 +4,7 @@ All words must be in one turn, in any order. Statements for the two indexes that
 SQLAlchemy and this room's schema.
 """
 
+import re
 from collections.abc import Sequence
 
 from sqlalchemy import (
@@ -35,6 +36,14 @@ def words_of(text: str) -> list[str]:
     if len(words) > MOST_WORDS:
         raise ValueError(f"there are more than {MOST_WORDS} words in it")
     return words
+
+
+def number_of(text: str) -> str:
+    """The phone number that somebody looks for, in E.164, however they write it. Errors: `ValueError`."""
+    plain = re.sub(r"[\s().-]", "", text)
+    if not re.fullmatch(r"\+[0-9]{1,15}", plain):
+        raise ValueError("expected a phone number in E.164 form, such as +18005550199")
+    return plain
 
 
 def calls_in_which(connection: Connection, words: Sequence[str]) -> Select[str]:

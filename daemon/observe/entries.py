@@ -31,7 +31,7 @@ def log_entries(transcripts: Callable[[], bool]) -> Watcher:
         fields = _fields(record.entry, transcripts=transcripts())
         if fields is not None:
             write = log.warning if isinstance(record.entry, _ALARMING) else log.info
-            write(_snake(type(record.entry).__name__), call_id=record.call_id, **fields)
+            write(journal.spaced(type(record.entry).__name__).replace(" ", "_"), call_id=record.call_id, **fields)
 
     return watch
 
@@ -62,7 +62,3 @@ def _fields(entry: journal.Entry, *, transcripts: bool) -> dict[str, object] | N
             return {"receipt": receipt.outcome, "why": why, "joined": receipt.joined, "seconds": seconds}
         case _:
             return msgspec.structs.asdict(entry)
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")

@@ -21,6 +21,7 @@ _LEDGER = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 _LAG = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 _REJOIN = (0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 60)
 
+_BEGINNINGS = {journal.Claimed: "answered", journal.Diverted: "diverted", journal.TakenOver: "taken_over"}
 # Verdicts that mean: somebody called and was not let in.
 _TURNED_AWAY = ("full", "caller_limit", "budget", "paused", "draining", "unrouted", "unclaimed", "stale")
 # What an alert looks at must be there before it happens: Prometheus sees no increase in what begins with 1.
@@ -100,12 +101,8 @@ class Metrics:
         """Count a record; the watcher to be given to the feed."""
         self._pickup_watch.watch(record)
         match record.entry:
-            case journal.Claimed():
-                self._started.labels("answered").inc()
-            case journal.Diverted():
-                self._started.labels("diverted").inc()
-            case journal.TakenOver():
-                self._started.labels("taken_over").inc()
+            case journal.Claimed() | journal.Diverted() | journal.TakenOver() as began:
+                self._started.labels(_BEGINNINGS[type(began)]).inc()
             case journal.Ended(receipt=receipt):
                 self._ended.labels(receipt.outcome, label_of(receipt.reasons)).inc()
                 self._duration.observe(receipt.seconds)
@@ -138,15 +135,14 @@ class Metrics:
                 self._missed.labels(why).inc()
             case journal.FellBack(action=action):
                 self._fallbacks.labels(action).inc()
-            case journal.Usage() | journal.CeilingReached() as used:
-                self._use(used)
+            case journal.CeilingReached(action=action):
+                self._ceilings.labels(action).inc()
+            case journal.Usage() as usage:
+                self._use(usage)
             case _:
                 pass
 
-    def _use(self, usage: journal.Usage | journal.CeilingReached) -> None:
-        if isinstance(usage, journal.CeilingReached):
-            self._ceilings.labels(usage.action).inc()
-            return
+    def _use(self, usage: journal.Usage) -> None:
         self._tokens.labels("input").inc(usage.input_tokens)
         self._tokens.labels("output").inc(usage.output_tokens)
         self._billable.inc(usage.billable_seconds)

@@ -2,12 +2,14 @@
 
 The socket's mode is what keeps others out; the kernel says who came in, and that is logged with what they did. A
 browser that was led to the socket, as through an SSH tunnel, is believed only what its own pages ask for. Owned by the
-API and the console; imports web.peers and the standard library. Compares the token in constant time, never logs it.
+API and the console; imports web.peers and structlog. Compares the token in constant time, never logs it.
 """
 
 import hmac
 import re
 from typing import Protocol
+
+import structlog
 
 from daemon.config import Secret
 from daemon.web.peers import Peer
@@ -40,7 +42,7 @@ class Gate:
     def admit(self, peer: Peer | None, headers: Headers) -> str | None:
         """Name who asks; None for somebody without the token."""
         if peer is not None:
-            return f"operator uid {peer.uid}"
+            return who_is(peer)
         shown = _BEARER.fullmatch(headers.get("Authorization", ""))
         return WHO_SHOWED_IT if shown is not None and self.opens(shown["token"]) else None
 
@@ -48,6 +50,18 @@ class Gate:
         """Whether this is the token."""
         right = "" if self._token is None else self._token.reveal()
         return hmac.compare_digest(shown.encode(), right.encode()) and bool(right)
+
+
+def who_is(peer: Peer) -> str:
+    """A process on the control socket, as it is written into the log and into chains of reasons."""
+    return f"operator uid {peer.uid}"
+
+
+def leave_trace(verb: str, who: str, peer: Peer | None, status: int, call_id: str = "", **more: str) -> None:
+    """Write into the log what somebody wanted, and what became of it, as an HTTP status."""
+    process = {} if peer is None else {"uid": peer.uid, "pid": peer.pid}
+    about = {"call_id": call_id} if call_id else {}
+    structlog.get_logger().warning("operator", verb=verb, who=who, status=status, **more, **process, **about)
 
 
 def is_ours(peer: Peer | None, headers: Headers) -> bool:

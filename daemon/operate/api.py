@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from typing import cast
 
 import msgspec
-import structlog
 import trio
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -17,10 +16,9 @@ from quart import Response, g, request
 from quart_trio import QuartTrio
 from quart_trio.wrappers import TrioResponse
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import BaseConverter
 
 from daemon.errors import CallwardenError
-from daemon.operate.access import Gate, is_foreign, is_ours
+from daemon.operate.access import Gate, is_foreign, is_ours, leave_trace
 from daemon.operate.desk import Desk
 from daemon.operate.endpoints import ENDPOINTS, Asked, Endpoint, Wish
 from daemon.operate.events import Following, Ring
@@ -34,16 +32,9 @@ MAX_BODY = 64 * 1024
 _BODY_TIMEOUT = 10.0
 
 
-class _CallId(BaseConverter):
-    """Part of a path that can be a call's id."""
-
-    regex = r"[A-Za-z0-9_-]{1,128}"
-
-
 def create_api(desk: Desk, ring: Ring, registry: CollectorRegistry, gate: Gate, quiet: Quiet) -> QuartTrio:
     """Make the application."""
     app = plain_app(__name__, max_body=MAX_BODY, body_timeout=_BODY_TIMEOUT, quiet=quiet)
-    app.url_map.converters["call_id"] = _CallId
     app.before_request(_admission(gate, quiet))
     app.after_request(_finish)
     for endpoint in ENDPOINTS:
@@ -115,7 +106,7 @@ def _view(endpoint: Endpoint, desk: Desk) -> Callable[..., Awaitable[Response]]:
         else:
             response = problem(404, "no such call in progress here") if given is None else _answer(given)
         if endpoint.acts:
-            _note(endpoint, call_id, response.status_code)
+            leave_trace(endpoint.name, g.who, g.peer, response.status_code, call_id)
         return response
 
     return view
@@ -140,14 +131,6 @@ async def _read(endpoint: Endpoint) -> Wish | Response | None:
 
 def _answer(given: msgspec.Struct) -> TrioResponse:
     return TrioResponse(msgspec.json.encode(given), content_type="application/json")
-
-
-def _note(endpoint: Endpoint, call_id: str, status: int) -> None:
-    """Leave a trace of what somebody wanted."""
-    peer: Peer | None = g.peer
-    process = {} if peer is None else {"uid": peer.uid, "pid": peer.pid}
-    about = {"call_id": call_id} if call_id else {}
-    structlog.get_logger().warning("operator", verb=endpoint.name, who=g.who, status=status, **process, **about)
 
 
 async def _finish(response: Response) -> Response:

@@ -14,9 +14,6 @@ from daemon.core.redaction import printable
 from daemon.core.snapshots import Action, CallDetail, CallView, Reloaded, Status, TaskView
 from daemon.operate.desk import Desk
 
-CALL_ID = r"^[A-Za-z0-9_-]{1,128}$"
-"""What ids of calls look like."""
-
 
 class HangUp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How to end a call."""

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from daemon import __version__
+from daemon.core.incoming import CALL_ID
 from daemon.core.journal import Record
-from daemon.operate.endpoints import CALL_ID, Endpoint
+from daemon.operate.endpoints import Endpoint
 from daemon.operate.events import lost_schema
 from daemon.operate.problems import MEDIA_TYPE, Problem
 
@@ -70,7 +71,7 @@ def _operation(endpoint: Endpoint) -> Json:
         },
     }
     if endpoint.of_a_call:
-        schema = {"type": "string", "pattern": CALL_ID}
+        schema = {"type": "string", "pattern": f"^{CALL_ID}$"}
         operation["parameters"] = [{"name": "call_id", "in": "path", "required": True, "schema": schema}]
     if endpoint.takes is not None:
         operation["requestBody"] = {"required": endpoint.required, "content": _content(endpoint.takes)}
@@ -81,7 +82,7 @@ def _texts() -> Json:
     """What is not JSON, and the document itself."""
     flag = {"type": "string", "enum": ["true", "false"]}
     events = [
-        _query("call", {"type": "string", "pattern": CALL_ID}, "Only events of this call"),
+        _query("call", {"type": "string", "pattern": f"^{CALL_ID}$"}, "Only events of this call"),
         _query("replay", flag, "Begin with the oldest event that is still remembered"),
         _query("wait", flag, "With false: end after what there is"),
         {

@@ -1,16 +1,23 @@
 """Quart without what it does on its own account: static files, OPTIONS, redirects, routing by Host, tracebacks.
 
-The public application and the operator's are both made from this. Owned by nobody; imports Quart and this room. Never
-writes down what a request says.
+The public application and the operator's are both made from this. Owned by nobody; imports Quart, core and this room.
+Never writes down what a request says.
 """
 
 import logging
 
 from quart.wrappers.base import BaseRequestWebsocket
 from quart_trio import QuartTrio
-from werkzeug.routing import MapAdapter
+from werkzeug.routing import BaseConverter, MapAdapter
 
+from daemon.core.incoming import CALL_ID
 from daemon.web.quiet import Quiet
+
+
+class CallId(BaseConverter):
+    """Part of a path that can be a call's id: `<call_id:NAME>`."""
+
+    regex = CALL_ID
 
 
 def plain_app(name: str, *, max_body: int, body_timeout: float, quiet: Quiet) -> QuartTrio:
@@ -20,6 +27,7 @@ def plain_app(name: str, *, max_body: int, body_timeout: float, quiet: Quiet) ->
     """
     app = _Plain(name, static_folder=None)
     app.logger = _quiet_logger(name, quiet)
+    app.url_map.converters["call_id"] = CallId
     app.url_map.merge_slashes = False  # it answers with a redirect, and a webhook's sender takes that for a failure
     app.config.update(
         BODY_TIMEOUT=body_timeout,

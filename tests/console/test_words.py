@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemon.console.words import brief, clock, happening, harmless, kind, moment, outcome, short, span, zone
+from daemon.console.words import brief, clock, happening, harmless, moment, outcome, short, span, zone
 
 
 def test_what_cannot_be_seen_is_shown_as_such() -> None:
@@ -40,7 +40,6 @@ def test_receipts() -> None:
         "caller left",
         "of a newer node",
     )
-    assert kind("LineLost") == "line lost"
 
 
 @pytest.mark.parametrize(

@@ -57,3 +57,7 @@ def test_an_entry_survives_being_written_down(entry: journal.Entry) -> None:
     written = msgspec.json.encode(record)
     assert f'"kind":"{type(entry).__name__}"'.encode() in written
     assert msgspec.json.decode(written, type=journal.Record) == record
+
+
+def test_a_kind_as_people_say_it() -> None:
+    assert journal.spaced("LineLost") == "line lost"

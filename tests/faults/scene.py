@@ -37,7 +37,7 @@ from tests.calls.world import World
 from tests.configured import API_KEY, CALLER, SIGNING_SECRET, configuration, with_xai
 from tests.conftest import Logged
 from tests.faults.proxy import FaultProxy, open_proxy
-from tests.live import Ready, kill
+from tests.live import Ready, eventually, kill
 from tests.simulation.run import Outcome, simulate
 from tests.simulation.scenario import Caller, quiet
 from tests.web.fakes import descriptors
@@ -196,15 +196,6 @@ def signature(body: bytes, signed: dict[str, str], secret: str) -> str:
     content = f"{signed['webhook-id']}.{signed['webhook-timestamp']}.".encode() + body
     key = base64.b64decode(secret.removeprefix("whsec_"))
     return "v1," + base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
-
-
-async def eventually(check: Callable[[], object], seconds: float = 10.0) -> None:
-    """Wait until something is true."""
-    for _ in range(int(seconds / 0.005)):
-        if check():
-            return
-        await trio.sleep(0.005)
-    raise AssertionError("it did not come true")
 
 
 def consistent(url: str) -> None:

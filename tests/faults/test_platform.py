@@ -18,7 +18,8 @@ from daemon.sandbox.script import Emit, Leave, Press, Reply, Say, Script, Use, W
 from tests.calls import test_attending, test_joining
 from tests.configured import configuration, with_xai
 from tests.conftest import Logged
-from tests.faults.scene import LEAVES, QUICK, STAYS, Seen, eventually, live, proven, simulated, virtual
+from tests.faults.scene import LEAVES, QUICK, STAYS, Seen, live, proven, simulated, virtual
+from tests.live import eventually
 from tests.platforms import test_realtime
 from tests.platforms.fakes import joined, loopback
 from tests.simulation.faults import GARBAGE, TEXTS, SocketFault

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from daemon.core.incoming import IncomingCall
+from daemon.core.incoming import CALL_ID, IncomingCall
 from daemon.core.sip import header, kept, phone_number
 from daemon.errors import WebhookRefused
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 INCOMING = "realtime.call.incoming"
 
-_CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_CALL_ID = re.compile(CALL_ID)
 
 
 class _Data(msgspec.Struct):
