@@ -96,9 +96,11 @@ class Conversation:
     @property
     def deadlines(self) -> dict[str, float]:
         """All that is waited for, by the name of its key where it has one; what never comes is infinite."""
-        waits = {"turn": self._turns.deadline, "reply_timeout": self._trouble.deadline, "ready_timeout": self._ready_by}
-        waits |= {"max_duration": self._over_at, "max_per_call": self._meter.deadline}
-        return {} if self.ended else waits | self._caller.deadlines
+        waits = self._caller.deadlines
+        waits["turn"], waits["reply_timeout"] = self._turns.deadline, self._trouble.deadline
+        waits["ready_timeout"], waits["max_duration"] = self._ready_by, self._over_at
+        waits["max_per_call"] = self._meter.deadline
+        return {} if self.ended else waits
 
     @property
     def _over_at(self) -> float:

@@ -28,8 +28,10 @@ from daemon.ledger.schema import DbNow, entries, turns, writers
 from daemon.ledger.text import as_json, key
 
 DELAY = 1.0
-"""Seconds for which records come together; what a power cut may cost, at most. Of words in the making, of which there
-are some in this time, one is written."""
+"""Seconds for which records come together; what a crash may cost, at most, but for words in the making."""
+MAKING = 5.0
+"""Seconds for which words may be in the making before they are written as they stand. Most are final by then, and a
+row that is written again for every breath costs more than all else that is written of a call that talks."""
 GROUP = 250
 """Records in a transaction; SQLite's claims wait for one at the most."""
 # Seconds for writing a group; nobody waits for it.
@@ -56,6 +58,8 @@ class JournalWriter:
         self._transcripts = transcripts
         self._name = uuid.uuid4().hex
         self._waiting: deque[journal.Record] = deque()
+        self._making: dict[tuple[str, str, str], journal.Record] = {}
+        """The latest words in the making, by call, item and speaker."""
         self._gone = 0
         """How many came before the first that waits."""
         self._came = trio.Event()
@@ -69,29 +73,59 @@ class JournalWriter:
 
     def watch(self, record: journal.Record) -> None:
         """Take a record; a watcher for the feed."""
-        if not self._transcripts and isinstance(record.entry, journal.Said):
-            return
-        if not self._transcripts and isinstance(record.entry, journal.HangUpAsked):
-            record = msgspec.structs.replace(record, entry=journal.HangUpAsked(reason=""))  # it retells what was said
+        match record.entry:
+            case journal.Said() if not self._transcripts:
+                return
+            case journal.Said(item_id=item_id, speaker=speaker, final=final):
+                self._making[record.call_id, item_id, speaker] = record
+                if final:
+                    # Whatever began before it is to stand before it, and final or not, is over.
+                    self._take_as_they_stand(record.call_id)
+                return
+            case journal.Ended():
+                self._take_as_they_stand(record.call_id)
+            case journal.HangUpAsked() if not self._transcripts:
+                record = msgspec.structs.replace(
+                    record, entry=journal.HangUpAsked(reason="")
+                )  # it retells what was said
+            case _:
+                pass
+        self._take(record)
+
+    def _take(self, record: journal.Record) -> None:
         if len(self._waiting) >= MOST:
             self._drop(1)
             self.lost += 1
         self._waiting.append(record)
         self._came.set()
 
+    def _take_as_they_stand(self, call_id: str | None = None) -> None:
+        """Take words that may not be final, of one call or of all, in the order in which they began."""
+        for turn in [turn for turn in self._making if call_id in (None, turn[0])]:
+            self._take(self._making.pop(turn))
+
     async def write_down(self) -> None:
         """Write what comes, until cancelled."""
+        look = trio.current_time() + MAKING
         while True:
-            await self._came.wait()
+            with trio.move_on_at(look):
+                await self._came.wait()
+            if trio.current_time() >= look:
+                self._take_as_they_stand()
+                look = trio.current_time() + MAKING
             if len(self._waiting) < GROUP:
                 await trio.sleep(DELAY)
             if self._health.up:
-                await self.flush()
+                await self._write_all()
             else:
                 await self._health.changed.wait()
 
     async def flush(self) -> None:
         """Write what has come so far, while the ledger works."""
+        self._take_as_they_stand()
+        await self._write_all()
+
+    async def _write_all(self) -> None:
         async with self._writing:
             while self._waiting and self._health.up:
                 group = Group(self._name, self._gone, tuple(islice(self._waiting, GROUP)))

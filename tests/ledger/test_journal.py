@@ -11,9 +11,10 @@ from sqlalchemy import text
 
 from daemon.core import journal
 from daemon.core.journal import Record
+from daemon.core.receipts import Receipt
 from daemon.errors import LedgerUnavailable
 from daemon.ledger.database import Database
-from daemon.ledger.journal import DELAY, GROUP, Group, JournalWriter, write
+from daemon.ledger.journal import DELAY, GROUP, MAKING, Group, JournalWriter, write
 from daemon.ledger.schema import entries, turns, writers
 from tests.conftest import Logged
 from tests.ledger.house import House, load, until
@@ -63,6 +64,49 @@ async def test_a_full_group_waits_for_no_moment(house: House, writer: JournalWri
     await until(lambda: len(writer) == 0, 1.0)
     assert time.monotonic() - began < 0.2
     nursery.cancel_scope.cancel()
+
+
+async def test_words_in_the_making_are_written_once_they_are_final(
+    house: House, writer: JournalWriter, nursery: trio.Nursery
+) -> None:
+    nursery.start_soon(writer.write_down)
+    writer.watch(said("Hel"))
+    writer.watch(pressed(1))
+    await until(lambda: len(house.rows(entries)) == 1, DELAY + 5.0)
+    assert house.rows(turns) == []
+    writer.watch(said("Hello.", final=True))
+    await until(lambda: len(house.rows(turns)) == 1, DELAY + 5.0)
+    assert house.one(turns)["words"] == "Hello."
+    nursery.cancel_scope.cancel()
+
+
+async def test_words_that_are_never_final_are_written_as_they_stand(
+    house: House, writer: JournalWriter, nursery: trio.Nursery
+) -> None:
+    nursery.start_soon(writer.write_down)
+    writer.watch(said("Well, I"))
+    await until(lambda: len(house.rows(turns)) == 1, MAKING + DELAY + 5.0)
+    assert (house.one(turns)["words"], house.one(turns)["final"]) == ("Well, I", False)
+    nursery.cancel_scope.cancel()
+
+
+async def test_what_was_begun_to_be_said_is_written_when_the_call_ends(house: House, writer: JournalWriter) -> None:
+    writer.watch(said("Well, I"))
+    writer.watch(msgspec.structs.replace(said("Elsewhere"), call_id="call-2"))
+    assert len(writer) == 0
+    receipt = Receipt(outcome="caller_left", reasons=("gone",), joined=True, seconds=1.0)
+    writer.watch(Record(at=2.0, call_id="call-1", entry=journal.Ended(receipt=receipt, events={})))
+    assert len(writer) == 2  # call 2 goes on
+
+
+async def test_turns_stand_in_the_order_in_which_they_began(house: House, writer: JournalWriter) -> None:
+    writer.watch(said("I was about to", item="item-1"))
+    writer.watch(said("No", item="item-2"))
+    writer.watch(said("No!", item="item-2", final=True))
+    writer.watch(said("I was", item="item-1", final=True))
+    await writer.flush()
+    rows = house.rows(turns.select().order_by(turns.c.id))
+    assert [(row["words"], row["final"]) for row in rows] == [("I was", True), ("No!", True)]
 
 
 async def test_words_in_the_making_become_one_turn(house: House, writer: JournalWriter) -> None:
