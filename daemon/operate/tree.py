@@ -77,6 +77,7 @@ WAITS = {
     "console.archive.Archive.read": "its turn to look into the ledger",
     "console.looking.Board.text": "the list of calls",
     "web.applications.Inbox.receive": "more of a request",
+    "web.plain._Plain.asgi_app": "an answer to be made",
     "observe.eventfile._Watcher.write": "something to write down",
     "observe.lag.LoopLag.sample": "its next sample",
     "web.serve.Server._accept": "connections",

@@ -10,7 +10,9 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from daemon.calls.admission import Reception
+from daemon.errors import WebhookRefused
 from daemon.web.answers import answer
+from daemon.web.doorman import Doorman
 from daemon.web.health import add_health
 from daemon.web.plain import plain_app
 from daemon.web.quiet import Quiet
@@ -35,7 +37,13 @@ def create_app(
     be. Whether a path is taken already is for the configuration to check. `count` is told what became of deliveries.
     """
     quiet = Quiet() if quiet is None else quiet
-    app = plain_app(__name__, max_body=max_body, body_timeout=body_timeout, quiet=quiet)
+
+    def tell_refused(error: WebhookRefused) -> None:
+        quiet.warning("webhook_refused", error.reason, status=error.status)
+        count(error.reason)
+
+    doorman = Doorman(webhook_path, verifier, tell_refused, max_body=max_body)
+    app = plain_app(__name__, max_body=max_body, body_timeout=body_timeout, quiet=quiet, doorman=doorman)
     add_health(app, reception)
     add_webhook(
         app,
@@ -45,6 +53,7 @@ def create_app(
         read_webhook=read_webhook,
         quiet=quiet,
         count=count,
+        tell_refused=tell_refused,
     )
     app.register_error_handler(HTTPException, _explain)
     return app

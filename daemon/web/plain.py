@@ -6,11 +6,13 @@ Never writes down what a request says.
 
 import logging
 
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from quart.wrappers.base import BaseRequestWebsocket
 from quart_trio import QuartTrio
 from werkzeug.routing import BaseConverter, MapAdapter
 
 from daemon.core.incoming import CALL_ID
+from daemon.web.doorman import Doorman
 from daemon.web.quiet import Quiet
 
 
@@ -20,12 +22,15 @@ class CallId(BaseConverter):
     regex = CALL_ID
 
 
-def plain_app(name: str, *, max_body: int, body_timeout: float, quiet: Quiet) -> QuartTrio:
+def plain_app(
+    name: str, *, max_body: int, body_timeout: float, quiet: Quiet, doorman: Doorman | None = None
+) -> QuartTrio:
     """Make an application without routes.
 
     `max_body` (bytes) and `body_timeout` (seconds from the head to the end of the body) bound what a request may be.
     """
     app = _Plain(name, static_folder=None)
+    app.doorman = doorman
     app.logger = _quiet_logger(name, quiet)
     app.url_map.converters["call_id"] = CallId
     app.url_map.merge_slashes = False  # it answers with a redirect, and a webhook's sender takes that for a failure
@@ -40,6 +45,17 @@ def plain_app(name: str, *, max_body: int, body_timeout: float, quiet: Quiet) ->
 
 class _Plain(QuartTrio):
     """Quart, routing by path and method only."""
+
+    doorman: Doorman | None = None
+
+    async def asgi_app(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Answer a request, unless it was turned away at the door."""
+        if self.doorman is not None:
+            looked_at = await self.doorman.look(scope, receive, send)
+            if looked_at is None:
+                return
+            receive = looked_at
+        await super().asgi_app(scope, receive, send)
 
     def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
         """Match the path. A stranger's Host header has no part in it, so it can't break it either."""

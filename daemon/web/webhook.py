@@ -46,6 +46,7 @@ def add_webhook(
     read_webhook: ReadWebhook,
     quiet: Quiet,
     count: Count,
+    tell_refused: Callable[[WebhookRefused], None],
 ) -> None:
     """Route deliveries at `path`, and answer the refused ones."""
 
@@ -67,8 +68,7 @@ def add_webhook(
 
     async def refuse(error: WebhookRefused) -> Response:
         await trio.lowlevel.checkpoint()
-        quiet.warning("webhook_refused", error.reason, status=error.status)
-        count(error.reason)
+        tell_refused(error)
         return answer(error.status, error=error.answer)
 
     app.add_url_rule(path, "webhook", deliver, methods=["POST"])

@@ -144,7 +144,8 @@ async def test_a_hundred_thousand_bad_signatures_a_minute(tmp_path: Path, capsys
         )
         assert statuses["401"] > 1_000
         assert len(waits) > 5
-        assert waits[-1] < 10.0  # a second, on a machine with nothing else to do
+        # A second and 20 ms, on a machine with nothing else to do.
+        assert waits[-1] < 10.0
         assert lag < 1.0
         await siege.unharmed(before)
 
