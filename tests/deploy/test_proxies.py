@@ -1,5 +1,6 @@
 """What the shipped proxy files let through, and what they don't."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -115,3 +116,28 @@ async def test_a_node_that_turns_unready_gets_no_more_deliveries(name: str, tmp_
         for _ in range(10):
             await client.post(WEBHOOK, content=b"{}")
         assert len(backends[0].requests) > before
+
+
+FLOOD = 2500
+
+
+async def test_a_flood_from_one_address_is_turned_away(name: str, tmp_path: Path) -> None:
+    if name == "caddy":
+        pytest.skip("skipped: Caddy counts nobody's requests without a plugin")
+    statuses: Counter[int] = Counter()
+    async with standing(name, tmp_path) as (proxy, backends, client):
+
+        async def flood() -> None:
+            while statuses.total() < FLOOD:
+                statuses[(await client.post(WEBHOOK, content=b"{}")).status_code] += 1
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(8):
+                nursery.start_soon(flood)
+        elsewhere = httpx.AsyncHTTPTransport(verify=proxy.context, local_address="127.0.0.2")
+        async with httpx.AsyncClient(base_url=proxy.url, transport=elsewhere) as platform:
+            assert (await platform.post(WEBHOOK, content=b"{}")).status_code == 200
+    assert statuses.keys() == {200, 429}
+    assert statuses[200] >= 1000  # a hundred callers in a second are welcome, and so are some more
+    assert statuses[429] > 100
+    assert sum(len(backend.requests) for backend in backends) == statuses[200] + 1
