@@ -36,7 +36,7 @@ reliability: setup  ## Let every fault of the matrix strike, and write what was 
 	@CALLWARDEN_RELIABILITY=1 $(BIN)/pytest -q -m "exhaustive or not exhaustive" tests/faults
 
 soak: setup  ## Let people call for MINUTES=20 while the network fails and the daemon is killed, restarted and reloaded
-	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),20) --rate $(or $(RATE),5) --seed $(or $(SEED),1)
+	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),20) --rate $(or $(RATE),10) --seed $(or $(SEED),1)
 
 simulate: setup  ## Run the whole daemon on a virtual clock under seeded faults: SEEDS=1000, or SEED=n to read one
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) --first $(or $(FIRST),0))

@@ -16,7 +16,7 @@ def main() -> int:
     """Run one and tell."""
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=20.0)
-    parser.add_argument("--rate", type=float, default=5.0, help="calls a second")
+    parser.add_argument("--rate", type=float, default=10.0, help="calls a second")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--restarting", type=float, default=0.5, help="part of the time in which it is restarted")
     parser.add_argument("--keep", type=Path, default=None, help="folder for ledger and log, which stay there")
