@@ -68,10 +68,11 @@ _UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
 _envelope = msgspec.json.Decoder(_Envelope)
 _known_types = frozenset(kind.__struct_config__.tag for kind in get_args(KnownEvent))
 
-# Nine frames of ten are audio that we do not need. Their type stands within the first bytes, whatever short keys
-# come before it. Quotes inside a JSON string are escaped, so words in a transcript can't look like this, and what
-# stands inside an inner object or array doesn't count.
-_AUDIO = r'\s*\{[^{\[]*"type"\s*:\s*"response\.(?:output_)?audio\.delta"'
+# Nine frames of ten are audio that we do not need. Their type stands within the first bytes, whatever keys with short
+# plain values come before it. Nothing is looked at twice (`*+` gives nothing back), as this is asked for every frame.
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_OTHER_KEY = rf'\s*+(?!"type"){_STRING}\s*+:\s*+(?:{_STRING}|[^"{{\[,]*+)\s*+,'
+_AUDIO = rf'\s*+\{{(?:{_OTHER_KEY})*+\s*+"type"\s*+:\s*+"response\.(?:output_)?audio\.delta"'
 _audio_text, _audio_bytes = re.compile(_AUDIO), re.compile(_AUDIO.encode())
 AUDIO_WINDOW = 160
 """Characters within which the type of a frame is looked for."""
