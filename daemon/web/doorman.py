@@ -16,6 +16,7 @@ from hypercorn.typing import (
     ASGIReceiveCallable,
     ASGIReceiveEvent,
     ASGISendCallable,
+    HTTPRequestEvent,
     HTTPResponseBodyEvent,
     HTTPResponseStartEvent,
     Scope,
@@ -43,8 +44,7 @@ class Doorman:
         """Look at a request; gives what it is to be received by, or None if it was turned away."""
         if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] != self._path:
             return receive
-        came: deque[ASGIReceiveEvent] = deque()
-        body = await self._read(came, receive)
+        came, body = await self._read(receive)
         if body is not None:
             try:
                 headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
@@ -55,27 +55,26 @@ class Doorman:
                 return None
 
         async def receive_again() -> ASGIReceiveEvent:
-            if not came:
-                return await receive()
-            await trio.lowlevel.checkpoint()
-            return came.popleft()
+            # What has come already is given at once, without a turn of the loop in between.
+            return came.popleft() if came else await receive()
 
         return receive_again
 
-    async def _read(self, came: deque[ASGIReceiveEvent], receive: ASGIReceiveCallable) -> bytes | None:
-        """Read a body that is here; None if it is not, or not all of it, or too much of it."""
-        pieces, size = [], 0
+    async def _read(self, receive: ASGIReceiveCallable) -> tuple[deque[ASGIReceiveEvent], bytes | None]:
+        """Read a body that is here; gives what came, and the body unless it is not all there, or too large."""
+        came: deque[ASGIReceiveEvent] = deque()
+        body = b""
         with trio.move_on_after(AT_ONCE):
-            while size <= self._max_body:
+            while len(body) <= self._max_body:
                 event = await receive()
                 came.append(event)
                 if event["type"] != "http.request":
-                    return None
-                pieces.append(event["body"])
-                size += len(event["body"])
+                    break
+                body += event["body"]
                 if not event["more_body"]:
-                    return b"".join(pieces) if size <= self._max_body else None
-        return None
+                    whole: HTTPRequestEvent = {"type": "http.request", "body": body, "more_body": False}
+                    return deque([whole]), body if len(body) <= self._max_body else None
+        return came, None
 
 
 async def _answer(send: ASGISendCallable, refused: WebhookRefused) -> None:
