@@ -79,9 +79,9 @@ class Results:
 class Running:
     """A subject that runs, with the calls that it has."""
 
-    def __init__(self, bench: "Bench", subject: Subject, *, tls: bool) -> None:
+    def __init__(self, bench: "Bench", subject: Subject, *, tls: bool, folder: Path | None = None) -> None:
         self.bench, self.subject = bench, subject
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{subject.name}-", dir=bench.folder))
+        self.folder = folder or Path(tempfile.mkdtemp(prefix=f"{subject.name}-", dir=bench.folder))
         try:
             self.process: Measured = subject.start(bench.platform, self.folder, tls=bench.authority if tls else None)
         except (OSError, RuntimeError) as error:
@@ -144,12 +144,14 @@ class Bench:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextmanager
-    def subjects(self, names: Sequence[str], *, tls: bool = False) -> Iterator[dict[str, Running]]:
-        """Run subjects side by side while the block lasts."""
+    def subjects(
+        self, names: Sequence[str], *, tls: bool = False, folder: Path | None = None
+    ) -> Iterator[dict[str, Running]]:
+        """Run subjects side by side while the block lasts; a single one may have a folder that is there before it."""
         running: dict[str, Running] = {}
         try:
             for name in names:
-                running[name] = Running(self, SUBJECTS[name], tls=tls)
+                running[name] = Running(self, SUBJECTS[name], tls=tls, folder=folder)
             yield running
         finally:
             for each in running.values():

@@ -1,6 +1,6 @@
 """The whole comparison: case after case, each written down when it is done, then one table and the plots.
 
-    make bench                                    everything, about twenty minutes
+    make bench                                    everything, some forty minutes
     make bench CASES="events-plain start"         some cases
     make bench SUBJECTS="callwarden websockets"   some subjects, in every case
     make bench FRESH=1                            what was done for this commit already, too

@@ -1,7 +1,7 @@
 """A grip on a connection that a thread uses, to cut it from outside when the thread hangs on it.
 
 A database that is frozen, or a network that swallows everything, keeps a thread for as long as it likes, and there are
-few threads. Imports SQLAlchemy and the drivers.
+few threads. Imports SQLAlchemy and SQLite's driver.
 """
 
 import os
@@ -10,9 +10,19 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Protocol, runtime_checkable
 
-import psycopg
 from sqlalchemy import Connection
+
+
+@runtime_checkable
+class _Wired(Protocol):
+    """A connection over a socket, as psycopg's are; who has SQLite need not import that."""
+
+    @property
+    def closed(self) -> bool: ...
+
+    def fileno(self) -> int: ...
 
 
 class Grip:
@@ -47,7 +57,7 @@ class Grip:
             match self._connection:
                 case sqlite3.Connection() as connection:
                     connection.interrupt()
-                case psycopg.Connection(closed=False) as connection:
+                case _Wired(closed=False) as connection:
                     # Not `close`, which isn't ours to call while another thread is in there: the thread itself finds
                     # that the other side is gone.
                     with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:

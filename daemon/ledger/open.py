@@ -21,7 +21,6 @@ from daemon.ledger.health import Health
 from daemon.ledger.journal import JournalWriter
 from daemon.ledger.keeping import Keeper
 from daemon.ledger.lease import Lease
-from daemon.ledger.listening import listen
 from daemon.ledger.outbox import Endpoint
 from daemon.ledger.place import Place
 from daemon.ledger.spool import Spool
@@ -109,6 +108,8 @@ async def open_ledger(
             nursery.start_soon(keeper.mend, name="ledger mender")
             nursery.start_soon(keeper.forget, config.ledger.retention, name="ledger pruner")
             if parts.engines.file is None:
+                from daemon.ledger.listening import listen  # and psycopg, which nobody else needs
+
                 nursery.start_soon(listen, parts.engines.lazy, keeper.wake, name="ledger listener")
             try:
                 opened = OpenLedger(

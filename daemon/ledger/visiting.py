@@ -10,14 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine
 
 from daemon.config import Ledger
 from daemon.errors import LedgerUnavailable, StartError
 from daemon.ledger.engine import Engines, make_engines, reading
 from daemon.ledger.failures import explained
-from daemon.ledger.migrate import newest, refuse_newer
+from daemon.ledger.migrate import current_in, newest
 
 T = TypeVar("T")
 
@@ -83,8 +82,7 @@ def _check_file(engines: Engines) -> None:
 
 
 def _check_version(visit: Visit) -> None:
-    current = visit.read(lambda connection: MigrationContext.configure(connection).get_current_revision())
-    refuse_newer(current, visit.engines.where)
+    current = visit.read(lambda connection: current_in(connection, visit.engines.where))
     if current is None:
         raise LedgerUnavailable(f"{visit.engines.where}: its tables are missing: run `callwarden ledger migrate`")
     if current != newest():

@@ -12,7 +12,7 @@ from tests.soak.watching import Sample, slope
 WARM_UP = 30.0
 """Seconds of a process's life in which it may still grow: caches, pools, the first of everything."""
 FILLED = 1000
-"""Calls after which what a process keeps of the latest ones is full (4096 entries for consoles, SQLite's pages), and the
+"""Calls after which what a process keeps of the latest ones is full (4096 entries for consoles, SQLite's pages), and
 most of the holes are there that short-lived things of all sizes leave in the C library's heap: the bytes in use don't
 grow, the resident ones do at first, by some MiB."""
 LONG_ENOUGH = 90.0
