@@ -5,6 +5,8 @@ allows, as if whoever names it were an attacker. When one fails, its fallback is
 never came, nothing is, because the caller may be connected. Imports platforms.base, config, core, tools and this room.
 """
 
+from weakref import proxy
+
 import msgspec
 import structlog
 
@@ -36,7 +38,7 @@ class TransferTool:
     idempotent = False
 
     def __init__(self, call: Call) -> None:
-        self._call = call
+        self._call: Call = proxy(call)  # which has us, in its toolbox
         self._tried = 0
 
     @property

@@ -8,6 +8,7 @@ call only what it needs.
 """
 
 from typing import Protocol
+from weakref import proxy
 
 import structlog
 import trio
@@ -59,7 +60,8 @@ class Toolbox:
     """One call's tools."""
 
     def __init__(self, owner: Owner) -> None:
-        self._owner = owner
+        # Weakly, as it has us: what a call leaves behind is to be gone at once, not when the garbage collector comes.
+        self._owner: Owner = proxy(owner)
         self._built_in: dict[str, Tool] = {}
         self._running = 0
         self._unrecorded: set[str] = set()

@@ -90,6 +90,11 @@ class Connection:
         if self._scope.cancelled_caught and trio.current_time() >= self._scope.deadline:
             service.quiet.info("connection_timed_out", self._phase.value)
 
+    def let_go(self) -> None:
+        """Let go of the protocol, which has us, or both would wait for the garbage collector; once `run` is over."""
+        with contextlib.suppress(AttributeError):  # it never came to one
+            del self._protocol
+
     @property
     def waits_for_client(self) -> bool:
         """Whether it is the client whom everything waits for: to begin, to go on with a request, or to go."""

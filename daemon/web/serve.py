@@ -124,6 +124,7 @@ class Server:
             self._quiet.failure("connection_failed", errors)
         finally:
             self._open.pop(connection, None)
+            connection.let_go()
 
     def _make_room(self) -> bool:
         """Give up the oldest connection that waits for its client; tells whether there was one.
